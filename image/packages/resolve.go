@@ -1,0 +1,199 @@
+package packages
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// DefaultSuite is the Debian suite that packages are taken from.
+const DefaultSuite = "forky"
+
+// compiled are the source packages that package build compiles.
+var compiled = []Source{{Name: "asterisk"}, {Name: "dahdi-linux"}}
+
+//go:embed sets.json
+var setsJSON []byte
+
+// group is a part of a set: what is asked of apt, and which of what it resolves is kept.
+type group struct {
+	Why     string   `json:"why"`
+	Install []string `json:"install"`
+	Keep    []string `json:"keep,omitempty"` // patterns as in path.Match; none: everything
+}
+
+func defaultSets() (map[string][]group, error) {
+	var sets map[string][]group
+	if err := strictJSON(setsJSON, &sets); err != nil {
+		return nil, fmt.Errorf("sets.json: %w", err)
+	}
+	return sets, nil
+}
+
+// Present resolves every set against the suite's present state and returns the lock that would be
+// of it, and the source packages of everything in the root set. It asks the mirror; log, if not
+// nil, gets what apt says.
+func (s *Store) Present(ctx context.Context, suite string, log io.Writer) (*Lock, []Source, error) {
+	unlock, err := s.lock(ctx, "apt")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer unlock()
+	a, err := s.apt(ctx, suite, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	sets, err := defaultSets()
+	if err != nil {
+		return nil, nil, err
+	}
+	l := &Lock{Suite: suite, Sets: map[string][]Package{}}
+	for name, groups := range sets {
+		if l.Sets[name], err = a.resolveSet(ctx, groups); err != nil {
+			return nil, nil, fmt.Errorf("resolving set %s: %w", name, err)
+		}
+	}
+	if l.Sources, err = a.sources(ctx, compiled); err != nil {
+		return nil, nil, err
+	}
+	root, err := a.sources(ctx, sourcesOf(l.Sets["root"]))
+	if err != nil {
+		return nil, nil, fmt.Errorf("sources of what is in the image: %w", err)
+	}
+	if err := errors.Join(l.check(), checkSources(root)); err != nil {
+		return nil, nil, fmt.Errorf("what apt resolved: %w", err)
+	}
+	return l, root, nil
+}
+
+// apt opens the private root with the first mirror that has the suite, properly signed.
+func (s *Store) apt(ctx context.Context, suite string, log io.Writer) (*apt, error) {
+	mirrors, err := s.Mirrors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, m := range mirrors {
+		a, err := openApt(ctx, filepath.Join(s.dir, "apt"), m, suite, log)
+		if err == nil {
+			return a, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+func (a *apt) resolveSet(ctx context.Context, groups []group) ([]Package, error) {
+	byName := map[string]Package{}
+	// Groups that keep everything are resolved together, so that apt chooses among alternatives once.
+	var whole []string
+	for _, g := range groups {
+		if len(g.Keep) == 0 {
+			whole = append(whole, g.Install...)
+			continue
+		}
+		pkgs, err := a.resolve(ctx, g.Install)
+		if err != nil {
+			return nil, err
+		}
+		for _, pattern := range g.Keep {
+			n := 0
+			for _, p := range pkgs {
+				ok, err := path.Match(pattern, p.Name)
+				if err != nil {
+					return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+				}
+				if ok {
+					byName[p.Name] = p
+					n++
+				}
+			}
+			if n == 0 {
+				return nil, fmt.Errorf("no package of %q matches %q, which is to be kept", g.Install, pattern)
+			}
+		}
+	}
+	if len(whole) > 0 {
+		pkgs, err := a.resolve(ctx, whole)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range pkgs {
+			byName[p.Name] = p
+		}
+	}
+	return slices.SortedFunc(maps.Values(byName), func(a, b Package) int { return strings.Compare(a.Name, b.Name) }), nil
+}
+
+// sourcesOf names the source packages of binary packages, each once.
+func sourcesOf(pkgs []Package) []Source {
+	var all []Source
+	for _, p := range pkgs {
+		if !slices.ContainsFunc(all, func(s Source) bool { return s.Name == p.Source && s.Version == p.SourceVersion }) {
+			all = append(all, Source{Name: p.Source, Version: p.SourceVersion})
+		}
+	}
+	return all
+}
+
+// Change is one difference between two locks. From is empty for what is added, To for what is
+// removed.
+type Change struct {
+	Set, Name, From, To string
+}
+
+func (c Change) String() string {
+	switch {
+	case c.From == "":
+		return fmt.Sprintf("%s: + %s %s", c.Set, c.Name, c.To)
+	case c.To == "":
+		return fmt.Sprintf("%s: - %s %s", c.Set, c.Name, c.From)
+	case c.From == c.To:
+		return fmt.Sprintf("%s: ~ %s %s, another file under the same version", c.Set, c.Name, c.From)
+	}
+	return fmt.Sprintf("%s: ~ %s %s -> %s", c.Set, c.Name, c.From, c.To)
+}
+
+// Diff returns what is different in b, sorted by set and name. A nil lock is an empty one. Source
+// packages form the set "sources".
+func Diff(a, b *Lock) []Change {
+	type entry struct{ version, hash string }
+	index := func(l *Lock) map[[2]string]entry {
+		m := map[[2]string]entry{}
+		if l == nil {
+			return m
+		}
+		for set, pkgs := range l.Sets {
+			for _, p := range pkgs {
+				m[[2]string{set, p.Name}] = entry{p.Version, p.SHA256}
+			}
+		}
+		for _, s := range l.Sources {
+			m[[2]string{"sources", s.Name}] = entry{s.Version, fmt.Sprint(s.Files)}
+		}
+		return m
+	}
+	old, now := index(a), index(b)
+	var all []Change
+	for k, o := range old {
+		if n := now[k]; n != o {
+			all = append(all, Change{Set: k[0], Name: k[1], From: o.version, To: n.version})
+		}
+	}
+	for k, n := range now {
+		if _, ok := old[k]; !ok {
+			all = append(all, Change{Set: k[0], Name: k[1], To: n.version})
+		}
+	}
+	slices.SortFunc(all, func(a, b Change) int {
+		return strings.Compare(a.Set+"\x00"+a.Name, b.Set+"\x00"+b.Name)
+	})
+	return all
+}
