@@ -1,0 +1,170 @@
+package provisioning
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func seq(from, to int) []int {
+	var out []int
+	for i := from; i <= to; i++ {
+		out = append(out, i)
+	}
+	return out
+}
+
+func TestDefault(t *testing.T) {
+	s := Default(Ports{FXS: []int{3, 1, 2, 30}, FXO: []int{26, 25}})
+	if err := s.Validate(); err != nil {
+		t.Fatalf("the built-in site has faults: %v", err)
+	}
+	want := []Extension{{"1001", "Phone 1", 1}, {"1002", "Phone 2", 2}, {"1003", "Phone 3", 3}, {"1030", "Phone 30", 30}}
+	if diff := cmp.Diff(want, s.Extensions); diff != "" {
+		t.Errorf("extensions (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]Queue{{"600", "Queue", []string{"1001", "1002"}}}, s.Queues); diff != "" {
+		t.Errorf("queues (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]Line{{25, "600"}, {26, "600"}}, s.Lines); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
+// A box without a card, with lines only, and with every port DAHDI can have
+// must all come up with the built-in site.
+func TestDefaultIsAlwaysValid(t *testing.T) {
+	for name, ports := range map[string]Ports{
+		"no card": {}, "lines only": {FXO: seq(1, 24)}, "full": {FXS: seq(1, maxPort)},
+	} {
+		s := Default(ports)
+		if err := s.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		doc, err := s.Format()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := Parse(doc)
+		if err != nil {
+			t.Errorf("%s: reading what was written: %v", name, err)
+		}
+		if diff := cmp.Diff(s, back); diff != "" {
+			t.Errorf("%s: written and read again (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+const document = `{
+  "version": 1, "country": "cn", "language": "en", "timeZone": "Asia/Shanghai",
+  "extensions": [{"number": "801", "name": "前台", "port": 1}, {"number": "802", "name": "", "port": 2}],
+  "queues": [{"number": "60", "name": "Hotline", "members": ["802"]}],
+  "lines": [{"port": 24, "queue": "60"}]
+}`
+
+func TestParse(t *testing.T) {
+	s, err := Parse([]byte(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Site{Version: 1, Country: "cn", Language: "en", TimeZone: "Asia/Shanghai",
+		Extensions: []Extension{{"801", "前台", 1}, {"802", "", 2}},
+		Queues:     []Queue{{"60", "Hotline", []string{"802"}}},
+		Lines:      []Line{{24, "60"}}}
+	if diff := cmp.Diff(want, s); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Each fault is one change to a good document, and must be told with its place.
+func TestFaultsAreToldWithTheirPlace(t *testing.T) {
+	for _, c := range []struct{ old, new, want string }{
+		{`"version": 1`, `"version": 2`, "version: this firmware reads version 1, the document has 2"},
+		{`"version": 1`, `"Version": 1`, "Version: unknown field; known here: country, extensions, language"},
+		{`"version": 1`, `"version": "1"`, `version: want a whole number, not "1"`},
+		{`"version": 1`, `"version": 1.5`, `version: want a whole number, not 1.5`},
+		{`"version": 1`, `"version": 1e99`, `version: want a whole number, not 1e99`},
+		{`"version": 1, `, ``, "version: this firmware reads version 1, the document has 0"},
+		{`"version": 1`, `"version": 1, "version": 1`, "version: given twice"},
+		{`"country": "cn"`, `"country": "CN"`, `country: "CN" is not one of br, cn`},
+		{`"language": "en"`, `"language": null`, `language: want a string, not null`},
+		{`"language": "en"`, `"language": "tlh"`, `language: "tlh" is not one of en`},
+		{`Asia/Shanghai`, `Asia/Shanghi`, `timeZone: "Asia/Shanghi" is not the name`},
+		{`Asia/Shanghai`, `Local`, `timeZone: "Local" is not the name`},
+		{`Asia/Shanghai`, `../../etc/passwd`, `timeZone: "../../etc/passwd" is not`},
+		{`"port": 2}`, `"port": 2, "pin": 1}`, "extensions[1].pin: unknown field; known here: name, number, port"},
+		{`"port": 2}`, `"port": 1}`, "extensions[1].port: port 1 belongs to extensions[0] already"},
+		{`"port": 2}`, `"port": 0}`, "extensions[1].port: 0 is not between 1 and 1023"},
+		{`"port": 2}`, `"port": []}`, "extensions[1].port: want a whole number, not a list"},
+		{`"number": "802"`, `"number": "801"`, "extensions[1].number: 801 is the number of extensions[0] already"},
+		{`"number": "802"`, `"number": "8x2"`, `extensions[1].number: "8x2" is not a number of 2 to 8 digits`},
+		{`"number": "60"`, `"number": "801"`, "queues[0].number: 801 is the number of extensions[0] already"},
+		{`"前台"`, `"a\"b"`, `extensions[0].name: "a\"b" is longer`},
+		{`"前台"`, `"a;b"`, `extensions[0].name: "a;b" is longer`},
+		{`"Hotline"`, `"a\nb"`, `queues[0].name: "a\nb" is longer`},
+		{`["802"]`, `["802", "802"]`, "queues[0].members[1]: 802 is a member already"},
+		{`["802"]`, `["60"]`, `queues[0].members[0]: "60" is not the number of an extension`},
+		{`["802"]`, `"802"`, `queues[0].members: want a list, not "802"`},
+		{`"port": 24`, `"port": 2`, "lines[0].port: port 2 belongs to extensions[1] already"},
+		{`"queue": "60"`, `"queue": "801"`, `lines[0].queue: "801" is not the number of a queue`},
+		{`"lines": [{`, `"lines": [3, {`, `lines[0]: want an object, not 3`},
+		{"\n}", "\n} {", "something follows the document"},
+		{"\n}", "\n", "unexpected EOF"},
+	} {
+		if !strings.Contains(document, c.old) {
+			t.Fatalf("the document has no %q", c.old)
+		}
+		_, err := Parse([]byte(strings.Replace(document, c.old, c.new, 1)))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s instead of %s:\n got %v\nwant %s", c.new, c.old, err, c.want)
+		}
+	}
+}
+
+func TestAllFaultsAreToldAtOnce(t *testing.T) {
+	_, err := Parse([]byte(`{"version": 1, "country": "xx", "language": "yy", "timeZone": "zz"}`))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if got := strings.Count(err.Error(), "\n") + 1; got != 3 {
+		t.Errorf("%d faults told, want 3:\n%v", got, err)
+	}
+}
+
+func TestUnplugged(t *testing.T) {
+	s := Default(Ports{FXS: []int{1, 2}, FXO: []int{5}})
+	if got := s.Unplugged(Ports{FXS: []int{1, 2}, FXO: []int{5}}); len(got) != 0 {
+		t.Errorf("with every port in place: %q", got)
+	}
+	got := s.Unplugged(Ports{FXS: []int{1, 5}})
+	want := []string{"extension 1002: there is no telephone port 2", "line to 600: there is no line port 5"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// No document may make the reader crash, and what it takes must be written
+// such that it is read again as the same.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(document))
+	f.Add([]byte(`{"version":1,"extensions":[[]]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := Parse(data)
+		if err != nil {
+			return
+		}
+		doc, err := s.Format()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := Parse(doc)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, doc)
+		}
+		if diff := cmp.Diff(s, back); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
