@@ -1,0 +1,157 @@
+package asteriskconf
+
+import (
+	"flag"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"switchroom/provisioning"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const secret = "top-secret"
+
+// Each golden file begins with what it shows, and holds every file of one
+// configuration. They are there to be read in a review: run with -update and
+// look at the difference.
+func TestGolden(t *testing.T) {
+	for _, c := range []struct {
+		file, about string
+		country     string
+		ports       provisioning.Ports
+	}{
+		{"us.txtar", "The built-in site: three telephones, two lines.", "us",
+			provisioning.Ports{FXS: []int{1, 2, 3}, FXO: []int{5, 6}}},
+		{"cn.txtar", "The same in China: busy tone ends calls, number-unobtainable tone.", "cn",
+			provisioning.Ports{FXS: []int{1, 2, 3}, FXO: []int{5, 6}}},
+		{"nocard.txtar", "No card: SIP works, the queue has no members.", "us", provisioning.Ports{}},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			site := provisioning.Default(c.ports)
+			site.Country = c.country
+			files := Render(site, c.ports, Secrets{Manager: secret})
+			got := &txtar.Archive{Comment: []byte(c.about + "\n\n")}
+			for _, name := range slices.Sorted(maps.Keys(files)) {
+				got.Files = append(got.Files, txtar.File{Name: name,
+					Data: []byte(strings.ReplaceAll(string(files[name]), secret, "(made at boot)"))})
+			}
+			path := "testdata/" + c.file
+			if *update {
+				if err := os.WriteFile(path, txtar.Format(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(txtar.Format(want)), string(txtar.Format(got))); diff != "" {
+				t.Errorf("(-golden +rendered):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A secret that the golden files could hide must be where it belongs and
+// nowhere else.
+func TestSecretIsInManagerConfOnly(t *testing.T) {
+	ports := provisioning.Ports{FXS: []int{1}, FXO: []int{2}}
+	for name, data := range Render(provisioning.Default(ports), ports, Secrets{Manager: secret}) {
+		if has := strings.Contains(string(data), secret); has != (name == "manager.conf") {
+			t.Errorf("%s: holds the secret: %v", name, has)
+		}
+	}
+}
+
+// What stands on ports that are gone is left out everywhere, so that Asterisk
+// is told of no channel that it can't open.
+func TestMissingPortsAreLeftOut(t *testing.T) {
+	full := provisioning.Ports{FXS: []int{1, 2, 3}, FXO: []int{4, 5}}
+	left := provisioning.Ports{FXS: []int{2, 3}, FXO: []int{5}}
+	site := provisioning.Default(full)
+	files := Render(site, left, Secrets{Manager: secret})
+	for _, gone := range []string{"channel => 1\n", "channel => 4\n", "DAHDI/1,", "exten = 1001"} {
+		for name, data := range files {
+			if strings.Contains(string(data), gone) {
+				t.Errorf("%s still has %q", name, gone)
+			}
+		}
+	}
+	if want := "member => DAHDI/2,0,1002,DAHDI/2\n"; !strings.Contains(string(files["queues.conf"]), want) {
+		t.Errorf("queues.conf has lost %q", want)
+	}
+	if site.Queues[0].Members[0] != "1001" {
+		t.Error("rendering changed the site it was given")
+	}
+}
+
+// An idle analog port has the state UNKNOWN: a queue that takes it for "gone"
+// would send every caller away.
+func TestQueueTakesIdleAnalogPortsForPresent(t *testing.T) {
+	ports := provisioning.Ports{FXS: []int{1}}
+	conf := string(Render(provisioning.Default(ports), ports, Secrets{})["queues.conf"])
+	for _, key := range []string{"joinempty", "leavewhenempty"} {
+		m := regexp.MustCompile(`(?m)^` + key + ` = (\S+)`).FindStringSubmatch(conf)
+		if m == nil {
+			t.Fatalf("queues.conf has no %s", key)
+		}
+		if slices.Contains(strings.Split(m[1], ","), "unknown") {
+			t.Errorf("%s = %s", key, m[1])
+		}
+	}
+}
+
+// Codes during a call come with the options of Dial, Queue and Bridge; a
+// caller must have none.
+func TestNobodyGetsFeatureCodes(t *testing.T) {
+	ports := provisioning.Ports{FXS: []int{1}, FXO: []int{2}}
+	conf := string(Render(provisioning.Default(ports), ports, Secrets{})["extensions.conf"])
+	for _, m := range regexp.MustCompile(`(Dial|Queue)\(([^)]*)\)`).FindAllStringSubmatch(conf, -1) {
+		args := strings.Split(m[2], ",")
+		if options := args[min(len(args), map[string]int{"Dial": 2, "Queue": 1}[m[1]]):]; strings.Join(options, "") != "" {
+			t.Errorf("%s has options", m[0])
+		}
+	}
+}
+
+// Every country a site may name must be known here in full.
+func TestCountriesAreComplete(t *testing.T) {
+	element := regexp.MustCompile(`^!?[0-9]+([+*][0-9]+)?(/[0-9]+)?$`)
+	for _, code := range provisioning.Countries {
+		c, ok := countries[code]
+		if !ok {
+			t.Errorf("%s: unknown", code)
+			continue
+		}
+		if c.name == "" || c.cidSignalling == "" || c.cidStart == "" || c.tones.ringCadence == "" {
+			t.Errorf("%s: incomplete: %+v", code, c)
+		}
+		for name, tone := range map[string]string{"dial": c.tones.dial, "busy": c.tones.busy, "ring": c.tones.ring,
+			"congestion": c.tones.congestion, "info": c.tones.info, "stutter": c.tones.stutter, "callwaiting": c.tones.callWaiting,
+			"dialrecall": c.tones.dialRecall, "record": c.tones.record, "unobtainable": c.tones.unobtainable} {
+			for e := range strings.SplitSeq(tone, ",") {
+				if !element.MatchString(e) {
+					t.Errorf("%s: %s: element %q of %q", code, name, e, tone)
+				}
+			}
+		}
+		// The detector must be told the cadence that the country's tone has.
+		if p := c.busyPattern; p != "" {
+			on, offTime, _ := strings.Cut(p, ",")
+			if !strings.HasSuffix(c.tones.busy, "/"+on+",0/"+offTime) {
+				t.Errorf("%s: busy pattern %s, busy tone %s", code, p, c.tones.busy)
+			}
+		}
+	}
+	if len(countries) != len(provisioning.Countries) {
+		t.Errorf("%d countries here, %d in a site", len(countries), len(provisioning.Countries))
+	}
+}
