@@ -44,7 +44,7 @@ func makeExt4(ctx context.Context, run Runner, device, label string) error {
 // repaired, without asking. repaired says that there was something; err that
 // it is not whole still.
 func checkExt4(ctx context.Context, run Runner, device string) (repaired bool, err error) {
-	code, out, err := run(ctx, e2fsck, "-p", device)
+	code, _, err := run(ctx, e2fsck, "-p", device)
 	if err != nil {
 		return false, err
 	}
@@ -56,6 +56,7 @@ func checkExt4(ctx context.Context, run Runner, device string) (repaired bool, e
 	}
 	// More than the safe repairs is needed. There is nobody to ask, and a box
 	// with most of its data is better than one with none.
+	var out []byte
 	code, out, err = run(ctx, e2fsck, "-f", "-y", device)
 	if err != nil {
 		return false, err
