@@ -2,11 +2,30 @@
 SHELL := /bin/bash
 GO    ?= go
 
+# What a fresh machine lacks is fetched by the commands themselves: Go modules
+# by Go, Debian packages by image/packages. Nothing is installed on the host.
+
 .DEFAULT_GOAL := help
-.PHONY: help lint test test-fast
+.PHONY: help image run test test-fast test-vm lint bench relock reproduce sources flash clean fuzz
 
 help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+image: ## Build build/switchroom-<version>.img and its .zst, from locked packages
+	$(GO) run ./image/cmd/mkimage
+
+run: ## Build what is needed and start it in QEMU with an emulated 24-port card
+	$(GO) run ./image/cmd/mkimage -allow-unlocked -no-compress
+	$(GO) run ./image/cmd/run $(RUN)
+
+test: test-fast test-vm ## Every test, what it needs included
+
+test-fast: ## Unit tests only: no virtual machine, no browser
+	$(GO) test ./...
+
+test-vm: ## The image as it ships, in QEMU with the emulated card and the real driver
+	$(GO) run ./image/cmd/mkimage -allow-unlocked -check-reproducible
+	$(GO) test -tags vm -timeout 50m -v -run 'VM' ./appliance/system/...
 
 lint: ## Formatting, vet and staticcheck, for every kind of test
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not gofmt'd:"; echo "$$out"; exit 1; }
@@ -15,7 +34,21 @@ lint: ## Formatting, vet and staticcheck, for every kind of test
 	$(GO) tool staticcheck ./...
 	$(GO) tool staticcheck -tags vm ./...
 
-test-fast: ## Unit tests: no virtual machine, no browser
-	$(GO) test ./...
+bench: ## Measure: code, boot times, memory, the emulator; prints the README's table
+	$(GO) test -run '^$$' -bench . -benchmem ./dahdi/... ./appliance/...  ./provisioning/...
+	$(GO) test -tags vm -timeout 60m -v -run '^$$' -bench 'VM' -benchtime 1x ./appliance/system/...
 
-test: test-fast ## Every test, what it needs included
+relock: ## Show how the package lock would change; WRITE=1 changes it
+	$(GO) run ./image/cmd/relock $(if $(WRITE),-write)
+
+reproduce: ## Build everything twice from the locked packages, compilers included, and compare to the bit
+	$(GO) run ./image/cmd/mkimage -reproduce
+
+sources: ## Collect the corresponding source of the GPL parts in build/sources
+	$(GO) run ./image/cmd/sources
+
+flash: ## Write the newest image to a disk: make flash DEV=/dev/sdX (asks first; Secure Boot must be off)
+	$(GO) run ./image/cmd/flash $(DEV)
+
+clean: ## Remove build/; the cache stays
+	rm -rf build
