@@ -39,8 +39,9 @@ type Forward struct {
 
 // Config describes one machine.
 type Config struct {
-	Disk      string    // raw image; the only disk
-	Writable  bool      // write to Disk itself; otherwise what is written is lost with the machine
+	Disk      string    // raw image; never written to
+	Overlay   string    // qcow2 file that takes what is written, made if there is none; a new one in Dir unless set
+	DiskGiB   int       // size of the disk that the guest sees, 8 unless set; the first boot fills it
 	Firmware  Firmware  //
 	Accel     Accel     // TCG unless set
 	MemoryMiB int       // 1024 unless set
@@ -61,12 +62,19 @@ func (c Config) withDefaults() Config {
 	if c.CPUs == 0 {
 		c.CPUs = 2
 	}
+	if c.DiskGiB == 0 {
+		c.DiskGiB = 8
+	}
+	if c.Overlay == "" {
+		c.Overlay = filepath.Join(c.Dir, "disk.qcow2")
+	}
 	return c
 }
 
 // Paths inside the tool tree.
 const (
 	binary   = "/usr/bin/qemu-system-x86_64"
+	qemuImg  = "/usr/bin/qemu-img"
 	ovmfCode = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 	ovmfVars = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 )
@@ -101,25 +109,15 @@ func (c Config) args() ([]string, error) {
 		args = append(args, "-cpu", "max")
 	}
 
-	drive := map[string]any{
-		"driver": "raw", "node-name": "disk0",
-		"file":    map[string]any{"driver": "file", "filename": c.Disk},
-		"discard": "unmap",
-	}
-	b, err := json.Marshal(drive)
+	disk, err := json.Marshal(map[string]any{
+		"driver": "qcow2", "node-name": "disk0", "discard": "unmap",
+		"file": map[string]any{"driver": "file", "filename": c.Overlay},
+	})
 	if err != nil {
 		return nil, fmt.Errorf("describing the disk: %w", err)
 	}
-	if c.Writable {
-		args = append(args, "-blockdev", string(b))
-		args = append(args, "-device", "ide-hd,drive=disk0,bus=ide.0,serial=switchroom0,bootindex=0")
-	} else {
-		// -snapshot does not reach -blockdev: an overlay that QEMU itself
-		// makes and unlinks does the same.
-		args = append(args,
-			"-drive", "if=none,id=disk0,format=raw,snapshot=on,discard=unmap,file="+escapeOption(c.Disk),
-			"-device", "ide-hd,drive=disk0,bus=ide.0,serial=switchroom0,bootindex=0")
-	}
+	args = append(args, "-blockdev", string(disk),
+		"-device", "ide-hd,drive=disk0,bus=ide.0,serial=switchroom0,bootindex=0")
 
 	if c.Firmware == UEFI {
 		args = append(args,

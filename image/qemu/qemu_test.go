@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"switchroom/image/packages"
 )
 
 func TestArguments(t *testing.T) {
@@ -29,7 +31,7 @@ func TestArguments(t *testing.T) {
 		t.Errorf("no %q in %q", want, args)
 	}
 	c := Config{
-		Disk: "/b/a,b.img", Dir: "/d", Firmware: UEFI,
+		Disk: "/b/a.img", Dir: "/d,d", Firmware: UEFI,
 		Cards:    []string{"/c/1.sock", "/c/2.sock"},
 		Forwards: []Forward{{"tcp", 8443, 443}, {"udp", 5060, 5060}},
 	}.withDefaults()
@@ -39,21 +41,24 @@ func TestArguments(t *testing.T) {
 	}
 	has(t, args, "-machine", "q35,memory-backend=mem0,accel=tcg")
 	has(t, args, "-object", "memory-backend-memfd,id=mem0,size=1024M,share=on")
-	has(t, args, "-drive", "if=none,id=disk0,format=raw,snapshot=on,discard=unmap,file=/b/a,,b.img")
+	has(t, args, "-blockdev", `{"discard":"unmap","driver":"qcow2","file":{"driver":"file","filename":"/d,d/disk.qcow2"},"node-name":"disk0"}`)
 	has(t, args, "-netdev", "user,id=net0,restrict=on,hostname=switchroom,hostfwd=tcp:127.0.0.1:8443-:443,hostfwd=udp:127.0.0.1:5060-:5060")
 	has(t, args, "-device", `{"driver":"vfio-user-pci","socket":{"path":"/c/1.sock","type":"unix"}}`,
 		"-device", `{"driver":"vfio-user-pci","socket":{"path":"/c/2.sock","type":"unix"}}`)
-	has(t, args, "-drive", "if=pflash,unit=1,format=raw,file=/d/ovmf-vars.fd")
+	has(t, args, "-drive", "if=pflash,unit=1,format=raw,file=/d,,d/ovmf-vars.fd")
+	wantBinds := []packages.Bind{{Host: "/b", Guest: "/b"}, {Host: "/c", Guest: "/c", Writable: true}, {Host: "/d,d", Guest: "/d,d", Writable: true}}
+	if diff := cmp.Diff(wantBinds, c.binds()); diff != "" {
+		t.Errorf("binds (-want +got):\n%s", diff)
+	}
 
-	c.Writable, c.Firmware, c.Accel = true, BIOS, KVM
+	c.Firmware, c.Accel = BIOS, KVM
 	if args, err = c.args(); err != nil {
 		t.Fatal(err)
 	}
-	has(t, args, "-blockdev", `{"discard":"unmap","driver":"raw","file":{"driver":"file","filename":"/b/a,b.img"},"node-name":"disk0"}`)
 	has(t, args, "-cpu", "host")
 	for _, a := range args {
-		if strings.Contains(a, "snapshot=on") || strings.Contains(a, "pflash") {
-			t.Errorf("%q in the arguments of a writable BIOS machine", a)
+		if strings.Contains(a, "pflash") {
+			t.Errorf("%q in the arguments of a BIOS machine", a)
 		}
 	}
 }

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -43,6 +43,10 @@ func Start(ctx context.Context, tools Tools, cfg Config) (*VM, error) {
 			return nil, err
 		}
 	}
+	binds := cfg.binds()
+	if err := makeOverlay(ctx, tools, cfg, binds); err != nil {
+		return nil, err
+	}
 	args, err := cfg.args()
 	if err != nil {
 		return nil, err
@@ -51,17 +55,6 @@ func Start(ctx context.Context, tools Tools, cfg Config) (*VM, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the serial log: %w", err)
 	}
-
-	binds := []packages.Bind{
-		{Host: cfg.Dir, Guest: cfg.Dir, Writable: true},
-		{Host: filepath.Dir(cfg.Disk), Guest: filepath.Dir(cfg.Disk), Writable: cfg.Writable},
-	}
-	for _, card := range cfg.Cards {
-		binds = append(binds, packages.Bind{Host: filepath.Dir(card), Guest: filepath.Dir(card), Writable: true})
-	}
-	// Several things may stand in one folder.
-	slices.SortStableFunc(binds, func(a, b packages.Bind) int { return strings.Compare(a.Host, b.Host) })
-	binds = slices.CompactFunc(binds, func(a, b packages.Bind) bool { return a.Host == b.Host && a.Writable == b.Writable })
 
 	opt := packages.RunOptions{Binds: binds, Network: true} // what is forwarded is reached from the host
 	if cfg.Accel == KVM {
@@ -97,6 +90,33 @@ func Start(ctx context.Context, tools Tools, cfg Config) (*VM, error) {
 		return nil, fmt.Errorf("%w\n%s", errors.Join(err, vm.err), vm.stderr)
 	}
 	return vm, nil
+}
+
+// binds are the folders of the host that QEMU needs, each at its own path.
+func (c Config) binds() []packages.Bind {
+	dirs := map[string]bool{filepath.Dir(c.Disk): false, c.Dir: true, filepath.Dir(c.Overlay): true}
+	for _, card := range c.Cards {
+		dirs[filepath.Dir(card)] = true
+	}
+	var all []packages.Bind
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) { // outer folders before inner ones
+		all = append(all, packages.Bind{Host: dir, Guest: dir, Writable: dirs[dir]})
+	}
+	return all
+}
+
+// makeOverlay makes the file that takes what the guest writes, unless it is
+// there from an earlier run of the machine.
+func makeOverlay(ctx context.Context, tools Tools, cfg Config, binds []packages.Bind) error {
+	if _, err := os.Stat(cfg.Overlay); err == nil {
+		return nil
+	}
+	cmd := tools.Command(ctx, packages.RunOptions{Binds: binds}, qemuImg, "create", "-q", "-f", "qcow2",
+		"-F", "raw", "-b", cfg.Disk, cfg.Overlay, fmt.Sprintf("%dG", cfg.DiskGiB))
+	if b, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("making the disk %s: %w: %s", cfg.Overlay, err, b)
+	}
+	return nil
 }
 
 // copyOut copies a file of the tool tree to the host.

@@ -203,9 +203,3 @@ func TestCheckImage(t *testing.T) {
 		t.Error("nothing was accepted")
 	}
 }
-
-func TestNewestImage(t *testing.T) {
-	if _, err := newestImage(t.TempDir()); err == nil || !strings.Contains(err.Error(), "make image") {
-		t.Errorf("in an empty folder: %v; want advice", err)
-	}
-}

@@ -17,7 +17,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -51,7 +50,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	}
 	if *imageFile == "" {
 		var err error
-		if *imageFile, err = newestImage("build"); err != nil {
+		if *imageFile, err = image.Newest("build"); err != nil {
 			return err
 		}
 	}
@@ -108,29 +107,6 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	rereadPartitions(dst)
 	fmt.Fprintf(out, "%s is written and compared. Put it into the box and start it.\n", disk.path)
 	return nil
-}
-
-// newestImage finds the image that was built last.
-func newestImage(dir string) (string, error) {
-	all, err := filepath.Glob(filepath.Join(dir, "*.img"))
-	if err != nil {
-		return "", fmt.Errorf("looking for an image: %w", err)
-	}
-	var newest string
-	var at int64
-	for _, f := range all {
-		info, err := os.Stat(f)
-		if err != nil {
-			return "", fmt.Errorf("looking for an image: %w", err)
-		}
-		if t := info.ModTime().UnixNano(); t >= at {
-			newest, at = f, t
-		}
-	}
-	if newest == "" {
-		return "", fmt.Errorf("no image in %s: make one with `make image`", dir)
-	}
-	return newest, nil
 }
 
 // checkImage tells an image from some other file: it begins with a boot sector
