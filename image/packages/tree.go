@@ -24,7 +24,7 @@ import (
 )
 
 // treeFormat is part of the name of every tree: to be raised when unpacking changes.
-const treeFormat = "1"
+const treeFormat = "2"
 
 // Tree returns a directory with the packages unpacked into it, made the first time that this list
 // is asked for. Callers must not write to it. Owners are those of the running user, and set-user-id
@@ -263,13 +263,18 @@ func finish(root *os.Root) error {
 	// The alternatives system's choices: the first program of the list that is there.
 	for _, alt := range []struct{ link, of string }{
 		{"awk", "gawk mawk"}, {"cc", "gcc"}, {"c++", "g++"}, {"sh", "dash bash"}, {"yacc", "bison.yacc"}, {"pkg-config", "pkgconf"},
+		{"automake", "automake-[0-9]*"}, {"aclocal", "aclocal-[0-9]*"},
 	} {
 		if exists("usr/bin/" + alt.link) {
 			continue
 		}
-		for _, to := range strings.Fields(alt.of) {
-			if exists("usr/bin/" + to) {
-				if err := root.Symlink(to, "usr/bin/"+alt.link); err != nil {
+		for _, pattern := range strings.Fields(alt.of) {
+			found, err := fs.Glob(root.FS(), "usr/bin/"+pattern)
+			if err != nil {
+				return err
+			}
+			if len(found) > 0 {
+				if err := root.Symlink(path.Base(found[0]), "usr/bin/"+alt.link); err != nil {
 					return err
 				}
 				break

@@ -146,7 +146,7 @@ func (t *Task) line(now time.Time, detail string) string {
 	var b strings.Builder
 	took := now.Sub(t.start)
 	fmt.Fprintf(&b, "%s: %s", t.what, t.amount(t.done))
-	if t.total > 0 {
+	if t.total >= t.done && t.total > 0 { // totals can be estimates
 		fmt.Fprintf(&b, " of %s, %d %%", t.amount(t.total), 100*t.done/t.total)
 	}
 	fmt.Fprintf(&b, ", %s", seconds(took))
