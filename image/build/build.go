@@ -66,7 +66,7 @@ type Store interface {
 // measured. Only the progress shown depends on it.
 const (
 	asteriskSteps = 676
-	modulesSteps  = 250
+	modulesSteps  = 167
 )
 
 // Asterisk returns the tree that Asterisk's own "make install" makes: usr/sbin/asterisk, its
