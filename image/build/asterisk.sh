@@ -53,7 +53,8 @@ PATH=$PATH:/work/src/debian/dummyprogs # stands for a download tool; there is no
 flags="-O2 -fno-partial-inlining -g0 -fstack-protector-strong -fstack-clash-protection -fcf-protection"
 flags+=" -Wformat -Werror=format-security -D_FORTIFY_SOURCE=3 -I/headers"
 ./bootstrap.sh
-./configure --build=x86_64-linux-gnu --prefix=/usr --libdir=/usr/lib/x86_64-linux-gnu \
+# Without the documentation in the program: reading it is four fifths of Asterisk's start-up time.
+./configure --disable-xmldoc --build=x86_64-linux-gnu --prefix=/usr --libdir=/usr/lib/x86_64-linux-gnu \
 	--sysconfdir=/etc --localstatedir=/var --mandir=/usr/share/man \
 	--disable-asteriskssl --with-gsm --with-pjproject-bundled --with-externals-cache=/work/externals \
 	--without-pwlib --without-sdl \
