@@ -32,8 +32,9 @@ type Config struct {
 	Cgroup string
 	// LogFile is where the journal is written; "": nowhere.
 	LogFile string
-	// Notes are shown in the status: what is less than it could be.
-	Notes []string
+	// Notes gives what is less than it could be, for the status. It must not
+	// wait.
+	Notes func() []string
 
 	// Essential are the services on which the health of the box stands.
 	Essential []string
@@ -68,6 +69,12 @@ type Config struct {
 	Init *bool
 	// Requests are shut-downs that others ask for: the power button.
 	Requests <-chan appliance.Outcome
+	// Mounts are the file systems that come up late: units with
+	// RequiresMountsFor= wait for the channel to be closed.
+	Mounts map[string]<-chan struct{}
+	// Nursery is where the rest of the program makes processes of its own;
+	// nil: nowhere.
+	Nursery *reap.Nursery
 	// HelperProgram is the program that is executed as process.HelperName;
 	// default the running one.
 	HelperProgram string
@@ -99,6 +106,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Milestone == nil {
 		c.Milestone = func(string) {}
+	}
+	if c.Notes == nil {
+		c.Notes = func() []string { return nil }
 	}
 	if c.Rand == nil {
 		c.Rand = rand.Float64

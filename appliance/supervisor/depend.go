@@ -1,5 +1,7 @@
 package supervisor
 
+import "strings"
+
 // wantUp has a service up, and what it requires and wants.
 func (m *manager) wantUp(s *service) {
 	if s.want && (s.queued || !s.down()) {
@@ -85,7 +87,22 @@ func (m *manager) mayStop(s *service) bool {
 
 // mayStart: those it stands After are where they will be, and of those the
 // required ones are up.
-func (m *manager) mayStart(s *service) bool { return len(s.waitsFor()) == 0 }
+func (m *manager) mayStart(s *service) bool {
+	return len(s.waitsFor()) == 0 && len(s.waitsForMounts()) == 0
+}
+
+// waitsForMounts gives the file systems that s needs and that are not there yet.
+func (s *service) waitsForMounts() []string {
+	var list []string
+	for _, path := range s.unit.MountsFor {
+		for mount := range s.m.unmounted {
+			if path == mount || strings.HasPrefix(path, mount+"/") {
+				list = append(list, mount)
+			}
+		}
+	}
+	return list
+}
 
 // waitsFor gives the services that keep s from starting.
 func (s *service) waitsFor() []*service {

@@ -29,6 +29,8 @@ type manager struct {
 	names    []string // of services, sorted
 	waiters  []waiter
 	notes    map[string]string
+	// unmounted are the file systems of cfg.Mounts that are not there yet.
+	unmounted map[string]bool
 
 	spawning int              // processes on their way that have no number yet
 	early    []notify.Message // from processes that have none yet
@@ -49,16 +51,20 @@ type waiter struct {
 
 func newManager(ctx context.Context, cfg Config, set *unit.Set, run runner) *manager {
 	m := &manager{
-		cfg:      cfg,
-		set:      set,
-		run:      run,
-		events:   make(chan func(), 64),
-		started:  time.Now(),
-		services: map[string]*service{},
-		notes:    map[string]string{},
-		health:   appliance.Health{Since: time.Now()},
+		cfg:       cfg,
+		set:       set,
+		run:       run,
+		events:    make(chan func(), 64),
+		started:   time.Now(),
+		services:  map[string]*service{},
+		notes:     map[string]string{},
+		unmounted: map[string]bool{},
+		health:    appliance.Health{Since: time.Now()},
 	}
 	m.ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
+	for path := range cfg.Mounts {
+		m.unmounted[path] = true
+	}
 	for name, u := range set.Services {
 		m.services[name] = newService(m, u)
 	}
@@ -270,7 +276,7 @@ func (m *manager) Status(ctx context.Context) (appliance.Status, error) {
 			Started:  m.started,
 			Health:   m.health,
 			Stopping: m.stopping != nil,
-			Notes:    slices.Clone(m.cfg.Notes),
+			Notes:    slices.Clone(m.cfg.Notes()),
 		}
 		st.Health.Failing = slices.Clone(m.health.Failing)
 		for _, key := range slices.Sorted(maps.Keys(m.notes)) {

@@ -71,9 +71,10 @@ func Run(ctx context.Context, cfg Config) (appliance.Outcome, error) {
 		return appliance.Exit, err
 	}
 	y.reaper = reap.New(reap.Config{
-		Log:    cfg.Log,
-		Before: listener.Drain,
-		Orphan: func() { m.post(m.checkAllGone) },
+		Log:     cfg.Log,
+		Nursery: cfg.Nursery,
+		Before:  listener.Drain,
+		Orphan:  func() { m.post(m.checkAllGone) },
 	})
 	background.Go(func() { y.reaper.Run(bg) })
 	background.Go(func() {
@@ -96,6 +97,16 @@ func Run(ctx context.Context, cfg Config) (appliance.Outcome, error) {
 	background.Go(func() { server.Run(bg) })
 	if cfg.LogFile != "" {
 		background.Go(func() {
+			for mount, up := range cfg.Mounts {
+				if !strings.HasPrefix(cfg.LogFile, mount+"/") {
+					continue
+				}
+				select {
+				case <-up:
+				case <-bg.Done():
+					return
+				}
+			}
 			cfg.Journal.Write(bg, journal.FileConfig{Path: cfg.LogFile, Problem: func(err error) {
 				if err != nil {
 					m.note("log", "in memory only: "+err.Error())
@@ -106,6 +117,15 @@ func Run(ctx context.Context, cfg Config) (appliance.Outcome, error) {
 		})
 	}
 	background.Go(func() { m.listen(bg) })
+	for path, up := range cfg.Mounts {
+		background.Go(func() {
+			select {
+			case <-up:
+				m.post(func() { delete(m.unmounted, path) })
+			case <-bg.Done():
+			}
+		})
+	}
 	defer y.sockets.close()
 
 	cfg.Milestone("supervisor started")
@@ -177,15 +197,16 @@ func (m *manager) listen(ctx context.Context) {
 		signal.Notify(signals, sig)
 	}
 	defer signal.Stop(signals)
+	requests := m.cfg.Requests
 	for {
 		select {
 		case sig := <-signals:
 			if o, ok := meaning[sig]; ok {
 				m.Shutdown(o)
 			}
-		case o, ok := <-m.cfg.Requests:
+		case o, ok := <-requests:
 			if !ok {
-				m.cfg.Requests = nil
+				requests = nil
 				continue
 			}
 			m.Shutdown(o)

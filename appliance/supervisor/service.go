@@ -157,6 +157,7 @@ func (s *service) report() appliance.Service {
 		for _, other := range s.waitsFor() {
 			r.Waiting = append(r.Waiting, other.unit.Name)
 		}
+		r.Waiting = append(r.Waiting, s.waitsForMounts()...)
 	}
 	if s.conditionFailed != "" {
 		r.Sub = "condition"
@@ -409,7 +410,7 @@ func (s *service) again() {
 	s.m.cfg.Log.Warn("service ended, and is started again", "service", s.unit.Name, "why", s.detail, "in", delay.Round(time.Millisecond))
 	s.after(delay, func() {
 		s.restarts++
-		s.enter(subDead)
+		s.sub, s.nextTry = subDead, time.Time{} // quietly: it is about to start
 		s.queue()
 		s.m.restartDependents(s)
 	})

@@ -45,7 +45,7 @@ type child struct {
 	executed func() error
 }
 
-func (c child) Executed() error { return c.executed() }
+func (c *child) Executed() error { return c.executed() }
 
 func (y *system) start(_ context.Context, req request) (process, error) {
 	s := req.service
@@ -96,7 +96,7 @@ func (y *system) start(_ context.Context, req request) (process, error) {
 		y.sessions[s.Name] = append(y.sessions[s.Name], c.PID())
 		y.mu.Unlock()
 	}
-	return child{c, executed}, nil
+	return &child{c, executed}, nil
 }
 
 // spec turns what the unit says into what the helper does, and makes the
@@ -307,7 +307,7 @@ func (y *system) left(name string) int { return len(y.members(name)) }
 func (y *system) belongs(name string, pid int) bool { return slices.Contains(y.members(name), pid) }
 
 func (y *system) adopt(pid int) process {
-	return child{y.reaper.Adopt(pid), func() error { return nil }}
+	return &child{y.reaper.Adopt(pid), func() error { return nil }}
 }
 
 func (y *system) memory(name string, mainPID int) uint64 {

@@ -77,9 +77,48 @@ func (c *Child) Signal(sig syscall.Signal) error {
 	return nil
 }
 
+// A Nursery is where children are made that a Reaper must not take for orphans:
+// its own until they are registered, and those of others in the same process.
+// The zero value is ready. It is a thing of its own, so that it can be there
+// before the Reaper is.
+type Nursery struct {
+	// births is held for reading while a process is made and not registered,
+	// and tried for writing by the burial of orphans.
+	births sync.RWMutex
+	left   chan struct{} // a Reaper's wake-up
+	mu     sync.Mutex
+}
+
+// Foreign runs f, which starts and waits for processes on its own, as os/exec
+// does. Orphans wait meanwhile; the statuses of a Reaper's processes do not.
+func (n *Nursery) Foreign(f func() error) error {
+	n.births.RLock()
+	defer n.wake()
+	defer n.births.RUnlock()
+	return f()
+}
+
+func (n *Nursery) wake() {
+	select {
+	case n.kick() <- struct{}{}:
+	default:
+	}
+}
+
+func (n *Nursery) kick() chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.left == nil {
+		n.left = make(chan struct{}, 1)
+	}
+	return n.left
+}
+
 // Config is what a Reaper needs besides the kernel.
 type Config struct {
 	Log *slog.Logger
+	// Nursery is the process's; nil makes one.
+	Nursery *Nursery
 	// Before is called when something has died and is not reaped yet: what the
 	// dead have left in a socket's queue can still be told to be theirs.
 	Before func()
@@ -89,12 +128,8 @@ type Config struct {
 
 // A Reaper owns processes. Its methods may be called from any goroutine.
 type Reaper struct {
-	cfg  Config
-	kick chan struct{}
-
-	// births is held for reading while a process is made and not registered,
-	// and tried for writing by the burial of orphans.
-	births sync.RWMutex
+	cfg Config
+	*Nursery
 
 	mu    sync.Mutex
 	owned map[int]*Child
@@ -108,7 +143,10 @@ func New(cfg Config) *Reaper {
 	if cfg.Orphan == nil {
 		cfg.Orphan = func() {}
 	}
-	return &Reaper{cfg: cfg, kick: make(chan struct{}, 1), owned: map[int]*Child{}}
+	if cfg.Nursery == nil {
+		cfg.Nursery = &Nursery{}
+	}
+	return &Reaper{cfg: cfg, Nursery: cfg.Nursery, owned: map[int]*Child{}}
 }
 
 // Start registers the process that fork makes. Fork gives its number.
@@ -142,22 +180,6 @@ func (r *Reaper) own(pid int) *Child {
 	return c
 }
 
-// Foreign runs f, which starts and waits for processes on its own, as os/exec
-// does. Orphans wait meanwhile; the statuses of owned processes do not.
-func (r *Reaper) Foreign(f func() error) error {
-	r.births.RLock()
-	defer r.wake()
-	defer r.births.RUnlock()
-	return f()
-}
-
-func (r *Reaper) wake() {
-	select {
-	case r.kick <- struct{}{}:
-	default:
-	}
-}
-
 // Run reaps until the context ends. It is to be running before the first Start.
 func (r *Reaper) Run(ctx context.Context) {
 	died := make(chan os.Signal, 1)
@@ -167,7 +189,7 @@ func (r *Reaper) Run(ctx context.Context) {
 		r.reap()
 		select {
 		case <-died:
-		case <-r.kick:
+		case <-r.kick():
 		case <-ctx.Done():
 			return
 		}

@@ -15,6 +15,7 @@ type setter func(p *parser, value string, line int) error
 // up, and an empty one forgets those before it.
 var listy = map[string]bool{
 	"After": true, "Before": true, "Requires": true, "Wants": true, "WantedBy": true, "Documentation": true,
+	"RequiresMountsFor":   true,
 	"ConditionPathExists": true, "ConditionKernelCommandLine": true,
 	"ExecStartPre": true, "ExecStart": true, "ExecReload": true, "ExecStop": true, "ExecStopPost": true,
 	"SupplementaryGroups": true, "Environment": true, "CapabilityBoundingSet": true, "AmbientCapabilities": true,
@@ -35,6 +36,7 @@ func directives(section string) map[string]setter {
 			"Before":                     refs(func(p *parser) *[]Ref { return &p.common.Before }),
 			"Requires":                   refs(func(p *parser) *[]Ref { return &p.common.Requires }),
 			"Wants":                      refs(func(p *parser) *[]Ref { return &p.common.Wants }),
+			"RequiresMountsFor":          words(func(p *parser) *[]string { return &p.common.MountsFor }, checkPath),
 			"ConditionPathExists":        condition("ConditionPathExists"),
 			"ConditionKernelCommandLine": condition("ConditionKernelCommandLine"),
 			"StartLimitIntervalSec":      duration(func(p *parser) *time.Duration { return &p.common.StartLimitInterval }),

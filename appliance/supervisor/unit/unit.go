@@ -8,6 +8,7 @@
 // directive without effect is a promise that nobody keeps.
 //
 //	[Unit]     Description, Documentation, After, Before, Requires, Wants,
+//	           RequiresMountsFor,
 //	           ConditionPathExists, ConditionKernelCommandLine,
 //	           StartLimitIntervalSec, StartLimitBurst
 //	[Install]  WantedBy (multi-user.target: started at boot;
@@ -143,6 +144,7 @@ type Common struct {
 	Description string
 
 	After, Before, Requires, Wants []Ref
+	MountsFor                      []string // paths that must be mounted
 	Conditions                     []Condition
 	AtBoot                         bool // [Install] names a target that is reached at boot
 

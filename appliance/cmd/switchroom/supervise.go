@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"time"
+
+	"switchroom/appliance"
+	"switchroom/appliance/boot"
+	"switchroom/appliance/supervisor"
+	"switchroom/appliance/supervisor/console"
+	"switchroom/appliance/supervisor/journal"
+	"switchroom/appliance/supervisor/reap"
+	"switchroom/appliance/units"
+)
+
+// logFile is on the data partition.
+const logFile = "/data/log/switchroom.log"
+
+// restartPause is how long a failure of the supervisor itself stands on the
+// console before the machine starts again.
+const restartPause = 10 * time.Second
+
+// supervise is process 1 of the box, or a supervisor on a developer's machine.
+func supervise(ctx context.Context, args []string, _, stderr io.Writer) error {
+	f := flags("supervisor", stderr)
+	unitDir := f.String("units", "", "directory of unit files (default: those built in)")
+	runDir := f.String("run", "/run/switchroom", "directory for the sockets")
+	stateDir := f.String("state", "/data", "directory below which services keep their data")
+	cgroup := f.String("cgroup", "", "cgroup v2 directory for the services (- for none)")
+	verbose := f.Bool("v", false, "show all of the log")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if f.NArg() > 0 {
+		return errUsage
+	}
+	j := journal.New(journal.Config{})
+	level := slog.LevelInfo
+	if *verbose {
+		level = slog.LevelDebug
+	}
+	cfg := supervisor.Config{
+		Version:   version(),
+		Units:     units.FS,
+		Journal:   j,
+		Log:       slog.New(j.Handler("supervisor", level)),
+		RunDir:    *runDir,
+		StateRoot: *stateDir,
+		Cgroup:    *cgroup,
+		Nursery:   &reap.Nursery{},
+		Essential: []string{"asterisk.service"},
+		Ready:     map[string]string{"asterisk.service": "asterisk ready"},
+	}
+	if *unitDir != "" {
+		cfg.Units, cfg.Essential = os.DirFS(*unitDir), nil
+	}
+	if os.Getpid() == 1 {
+		return process1(ctx, cfg)
+	}
+	following, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		for r := range j.Follow(following, 1) {
+			fmt.Fprintln(stderr, r)
+		}
+	}()
+	cfg.Milestone = func(text string) {
+		fmt.Fprintf(stderr, "switchroom: %.2f %s\n", console.SinceKernelStart().Seconds(), text)
+	}
+	_, err := supervisor.Run(ctx, cfg)
+	return err
+}
+
+// process1 is the whole life of the box. It does not return while it can
+// restart the machine or switch it off.
+func process1(ctx context.Context, cfg supervisor.Config) error {
+	setUp, end := context.WithCancel(ctx)
+	defer end()
+	sys, err := boot.Setup(setUp, boot.Config{
+		Log: slog.New(cfg.Journal.Handler("boot", slog.LevelInfo)),
+		Run: foreign(cfg.Nursery),
+	})
+	screen := console.Open(setUp, console.Devices())
+	cfg.Milestone = screen.Milestone
+	outcome := appliance.Reboot
+	if err == nil {
+		outcome, err = runBox(ctx, cfg, sys)
+	}
+	if err != nil {
+		cfg.Milestone("the supervisor failed: " + err.Error())
+		time.Sleep(restartPause)
+		outcome = appliance.Reboot
+	}
+	cfg.Milestone("services stopped, " + outcome.String())
+	end()
+	screen.Wait()
+	if sys == nil {
+		return err // and the kernel's panic restarts the machine
+	}
+	action := boot.Reboot
+	if outcome == appliance.PowerOff || outcome == appliance.Halt {
+		action = boot.PowerOff
+	}
+	return errors.Join(err, sys.Shutdown(ctx, action))
+}
+
+// runBox runs the services on a box that is set up.
+func runBox(ctx context.Context, cfg supervisor.Config, sys *boot.System) (appliance.Outcome, error) {
+	cfg.LogFile = logFile
+	cfg.Mounts = map[string]<-chan struct{}{"/data": sys.DataReady()}
+	requests := make(chan appliance.Outcome, 1)
+	cfg.Requests = requests
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		err := sys.WatchPowerButton(watching, func() {
+			select {
+			case requests <- appliance.PowerOff:
+			default: // it was pressed before
+			}
+		})
+		if err != nil {
+			cfg.Log.Error("the power button is not heard any more", "err", err)
+		}
+	}()
+	cfg.Notes = func() []string {
+		st := sys.State()
+		if st.Data.Volatile {
+			return append(st.Problems, "data: volatile")
+		}
+		return st.Problems
+	}
+	return supervisor.Run(ctx, cfg)
+}
+
+// foreign runs programs for the rest of process 1 so that the supervisor does
+// not take them for orphans.
+func foreign(n *reap.Nursery) boot.Runner {
+	return func(ctx context.Context, name string, args ...string) (code int, output []byte, err error) {
+		err = n.Foreign(func() error {
+			output, err = exec.CommandContext(ctx, name, args...).CombinedOutput()
+			return err
+		})
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && exit.Exited() {
+			return exit.ExitCode(), output, nil
+		}
+		if err != nil {
+			return -1, output, fmt.Errorf("running %s: %w", name, err)
+		}
+		return 0, output, nil
+	}
+}
