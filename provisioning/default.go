@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"switchroom/dahdi"
 )
 
 // Ports is what the document has to know of the cards in the box: the numbers
@@ -59,4 +61,9 @@ func (s Site) Unplugged(ports Ports) []string {
 		}
 	}
 	return out
+}
+
+// PortsOf picks the ports that can be used out of what was found in the box.
+func PortsOf(inv dahdi.Inventory) Ports {
+	return Ports{FXS: inv.Numbers(dahdi.KindFXS), FXO: inv.Numbers(dahdi.KindFXO)}
 }

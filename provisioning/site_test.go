@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"switchroom/dahdi"
 )
 
 func seq(from, to int) []int {
@@ -142,6 +144,17 @@ func TestUnplugged(t *testing.T) {
 	want := []string{"extension 1002: there is no telephone port 2", "line to 600: there is no line port 5"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestPortsOf(t *testing.T) {
+	card := func(ports ...dahdi.Port) dahdi.Card { return dahdi.Card{Spans: []dahdi.Span{{Ports: ports}}} }
+	got := PortsOf(dahdi.Inventory{Cards: []dahdi.Card{
+		card(dahdi.Port{Number: 1, Kind: dahdi.KindFXS}, dahdi.Port{Number: 2, Kind: dahdi.KindNone}),
+		card(dahdi.Port{Number: 25, Kind: dahdi.KindFXO}, dahdi.Port{Number: 26, Kind: dahdi.KindFXS}),
+	}})
+	if diff := cmp.Diff(Ports{FXS: []int{1, 26}, FXO: []int{25}}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
