@@ -81,7 +81,8 @@ func (r Record) String() string {
 // parseLine finds the level of a line and makes its text fit to be shown.
 //
 // The level is that of sd-daemon(3), a number in angle brackets at the
-// beginning; or slog's, in its text or JSON form; else it is Info.
+// beginning; or slog's, in its text or JSON form; or Asterisk's, whose lines
+// begin with "[time] WARNING[thread]"; else it is Info.
 func parseLine(line []byte) (Level, string) {
 	level := Info
 	switch {
@@ -98,8 +99,20 @@ func parseLine(line []byte) (Level, string) {
 		if json.Unmarshal(line, &head) == nil && head.Level != "" {
 			level = slogLevel(head.Level)
 		}
+	case bytes.HasPrefix(line, []byte("[")):
+		if _, after, ok := bytes.Cut(line[:min(len(line), 60)], []byte("] ")); ok {
+			word, _, _ := bytes.Cut(after, []byte("["))
+			if l, ok := asteriskLevels[string(word)]; ok {
+				// Its own time says less than ours.
+				level, line = l, line[bytes.IndexByte(line, ']')+2:]
+			}
+		}
 	}
 	return level, printable(line)
+}
+
+var asteriskLevels = map[string]Level{
+	"ERROR": Error, "WARNING": Warning, "NOTICE": Notice, "SECURITY": Notice, "VERBOSE": Info, "DTMF": Info, "DEBUG": Debug,
 }
 
 // slogLevel turns slog's name of a level, like "WARN" or "DEBUG-2", into ours.
