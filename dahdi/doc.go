@@ -13,7 +13,7 @@
 // [Desired] is what the owner wants of the ports; [Apply] brings the driver
 // there, changing only what differs, because setting a channel's signalling
 // again would cut the call on it. What the driver can do stands in [Driver], a
-// small interface that the room ioctl fills on a real box and [Fake] in tests;
+// small interface that the room ioctl fills on a real box and the fake of room dahditest in tests;
 // one suite of tests runs on both. [Detect] finds the cards, [Monitor] watches
 // the ports and tells what happens on them.
 //

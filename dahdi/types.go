@@ -68,12 +68,16 @@ const (
 	LawA       Companding = "alaw"
 )
 
-// Echo cancellers in software that come with DAHDI, and none at all.
+// Echo cancellers that come with DAHDI, and none at all.
 const (
-	EchoNone = ""
-	EchoMG2  = "mg2"
-	EchoKB1  = "kb1"
-	EchoSEC2 = "sec2"
+	EchoNone  = ""
+	EchoMG2   = "mg2"
+	EchoKB1   = "kb1"
+	EchoSEC2  = "sec2"
+	EchoOSLEC = "oslec"
+	// EchoHardware is the module on the card, which the driver puts in place of
+	// any other if there is one.
+	EchoHardware = "hwec"
 )
 
 // Gains amplify a port's audio in software, in dB, -24 to +24. RX is what comes
