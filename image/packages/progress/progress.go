@@ -150,7 +150,7 @@ func (t *Task) line(now time.Time, detail string) string {
 		fmt.Fprintf(&b, " of %s, %d %%", t.amount(t.total), 100*t.done/t.total)
 	}
 	fmt.Fprintf(&b, ", %s", seconds(took))
-	if t.total > t.done && t.done > 0 && took >= 2*time.Second {
+	if t.total > t.done && t.done*20 >= t.total && took >= 2*time.Second { // before that it is a guess
 		left := time.Duration(float64(took) * float64(t.total-t.done) / float64(t.done))
 		fmt.Fprintf(&b, ", about %s to go", seconds(left))
 	}
