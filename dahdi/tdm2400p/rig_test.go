@@ -1,14 +1,12 @@
 package tdm2400p
 
-import (
-	"testing"
-)
+import "pgregory.net/rapid"
 
 // rig is the driver's end of the frames: it queues commands by port, stamps them
 // with idents, and pairs answers, the way the Linux driver's transmit and receive
 // sides do.
 type rig struct {
-	t       testing.TB
+	t       rapid.TB // a test's or a property's
 	card    *Card
 	tx, rx  [FrameSize]byte
 	txident uint8
@@ -38,7 +36,7 @@ type vpmCommand struct {
 	done   bool
 }
 
-func newRig(t testing.TB, cfg Config) *rig {
+func newRig(t rapid.TB, cfg Config) *rig {
 	return &rig{t: t, card: New(cfg, nil), rxident: 0xff}
 }
 

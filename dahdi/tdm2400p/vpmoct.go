@@ -24,6 +24,7 @@ type vpmoct struct {
 	present bool
 	regs    [256]uint8
 	carry   [vpmBytes]byte // the answer to the last eframe's command
+	owing   bool           // there is one
 }
 
 func (v *vpmoct) init(present bool) {
@@ -36,30 +37,29 @@ func (v *vpmoct) reset() {
 	copy(v.regs[vpmIdent:], "VPMOCT032\x00")
 	v.regs[vpmMajor], v.regs[vpmMinor] = 1, 4
 	copy(v.regs[vpmSerial:], "EMULATED")
-	for i := range v.carry {
-		v.carry[i] = noAnswer
-	}
+	v.owing = false
 }
 
 // commands carries out what a frame holds for the module. Answers are placed as
-// those of the ports are.
+// those of the ports are; but here the first eframe may hold a command too. The
+// driver stamps that with the ident of the last one in the frame before, so
+// only one of the two can be answered: the older.
 func (v *vpmoct) commands(tx, rx []byte) {
 	if !v.present {
 		return
 	}
-	late := v.carry
 	var cmd, answer [vpmBytes]byte
 	for e := range eframes {
 		at := e*eframeStride + vpmStart
 		for i := range cmd {
 			cmd[i] = tx[at+i*controlGap]
 		}
-		v.execute(&cmd, &answer)
-		switch e {
-		case 0:
-			answer = late
-		case eframes - 1:
-			v.carry = answer
+		answered := v.execute(&cmd, &answer)
+		if e == 0 && v.owing {
+			answer = v.carry
+		}
+		if e == eframes-1 {
+			v.carry, v.owing = answer, answered
 		}
 		for i := range answer {
 			rx[at+i*controlGap] = answer[i]
@@ -67,16 +67,17 @@ func (v *vpmoct) commands(tx, rx []byte) {
 	}
 }
 
-func (v *vpmoct) execute(cmd, answer *[vpmBytes]byte) {
+// execute carries out one command, and reports whether it has an answer.
+func (v *vpmoct) execute(cmd, answer *[vpmBytes]byte) bool {
 	for i := range answer {
 		answer[i] = noAnswer
 	}
 	if cmd[0] != 0x12 || cmd[1] != 0x34 || cmd[2] != 0x56 {
-		return
+		return false
 	}
 	n := int(cmd[3] & 0x0f)
 	if n > vpmMax {
-		return
+		return false
 	}
 	address := cmd[4]
 	switch cmd[3] &^ 0x0f {
@@ -85,6 +86,7 @@ func (v *vpmoct) execute(cmd, answer *[vpmBytes]byte) {
 		for i := range n {
 			answer[5+i] = v.regs[address+uint8(i)]
 		}
+		return true
 	case vpmWrite:
 		for i := range n {
 			if r := address + uint8(i); r > vpmMinor && (r < vpmSerial || r >= vpmSerial+32) {
@@ -92,4 +94,5 @@ func (v *vpmoct) execute(cmd, answer *[vpmBytes]byte) {
 			}
 		}
 	}
+	return false
 }
