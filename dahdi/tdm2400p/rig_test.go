@@ -24,7 +24,6 @@ type rig struct {
 type command struct {
 	raw   [3]byte
 	ident uint8
-	read  bool
 	value uint8
 	done  bool
 }

@@ -32,11 +32,9 @@ func (s *session) handle(h header, body []byte, fds []int) error {
 		return err
 	}
 	flags := uint32(flagReply)
-	var errno unix.Errno
+	errno := unix.Errno(0)
 	if err != nil {
-		if !errors.As(err, &errno) {
-			errno = unix.EIO
-		}
+		errno = number(err)
 		flags |= flagError
 		s.out = s.out[:headerSize]
 		s.log.Debug("vfio-user request failed", "command", h.command, "err", err)
@@ -50,6 +48,14 @@ func (s *session) handle(h header, body []byte, fds []int) error {
 	le.PutUint32(s.out[8:], flags)
 	le.PutUint32(s.out[12:], uint32(errno))
 	return s.send()
+}
+
+// number returns the errno by which the client is told of an error.
+func number(err error) unix.Errno {
+	if errno := unix.Errno(0); errors.As(err, &errno) {
+		return errno
+	}
+	return unix.EIO
 }
 
 // execute carries out a message, and appends the body of the answer to out.

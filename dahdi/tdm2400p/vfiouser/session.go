@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,8 +33,13 @@ type session struct {
 	oob      []byte
 	batches  []batch
 
-	out  []byte
-	poll []unix.PollFd
+	out []byte
+
+	// What system calls look at, here so that it costs no allocation.
+	poll  []unix.PollFd
+	limit unix.Timespec
+	iov   unix.Iovec
+	msg   unix.Msghdr
 }
 
 // batch is the descriptors that came with the message at pos.
@@ -117,8 +123,8 @@ func (s *session) wait() error {
 	}
 	var limit *unix.Timespec
 	if next != Never {
-		ts := unix.NsecToTimespec(int64(max(next-s.now(), 0)))
-		limit = &ts
+		s.limit = unix.NsecToTimespec(int64(max(next-s.now(), 0)))
+		limit = &s.limit
 	}
 	n, err := unix.Ppoll(fds, limit, nil)
 	if err == unix.EINTR || n == 0 {
@@ -169,13 +175,14 @@ func (s *session) fill() error {
 		copy(s.in, s.in[s.from:s.to])
 		s.from, s.to = 0, s.to-s.from
 	}
-	n, oobn, flags, _, err := unix.Recvmsg(s.fd, s.in[s.to:], s.oob, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
-	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
+	n, oobn, flags, err := s.recvmsg(s.in[s.to:])
+	switch err {
+	case 0:
+	case unix.EAGAIN, unix.EINTR:
 		return nil
-	case err == unix.ECONNRESET:
+	case unix.ECONNRESET:
 		return io.EOF
-	case err != nil:
+	default:
 		return fmt.Errorf("reading from a vfio-user client: %w", err)
 	}
 	old := s.to
@@ -197,6 +204,21 @@ func (s *session) fill() error {
 		return io.EOF
 	}
 	return nil
+}
+
+// recvmsg is the system call without the memory that its wrapper costs each time.
+func (s *session) recvmsg(p []byte) (n, oobn, flags int, err unix.Errno) {
+	s.iov.Base = &p[0]
+	s.iov.SetLen(len(p))
+	s.msg = unix.Msghdr{Iov: &s.iov, Control: &s.oob[0]}
+	s.msg.SetIovlen(1)
+	s.msg.SetControllen(len(s.oob))
+	const how = unix.MSG_DONTWAIT | unix.MSG_CMSG_CLOEXEC
+	r, _, err := unix.Syscall(unix.SYS_RECVMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.msg)), how)
+	if err != 0 {
+		return 0, 0, 0, err
+	}
+	return int(r), int(s.msg.Controllen), int(s.msg.Flags), 0
 }
 
 // tie notes to which message the descriptors belong that came with what was read
@@ -266,9 +288,10 @@ func closeAll(fds []int) {
 // them: a full socket is one that is not served.
 func (s *session) send() error {
 	for b := s.out; len(b) > 0; {
-		n, err := unix.SendmsgN(s.fd, b, nil, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+		n, _, err := unix.Syscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+			unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
 		switch err {
-		case nil:
+		case 0:
 			b = b[n:]
 		case unix.EINTR:
 		case unix.EAGAIN:
