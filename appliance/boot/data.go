@@ -126,7 +126,7 @@ func (s *System) mountData(ctx context.Context) (Data, error) {
 // last: an entry in the table means that there is a file system, so a power
 // cut on the way only makes the next boot begin anew, and no file system is
 // ever made over data.
-func (s *System) createData(ctx context.Context, d *disk, diskName string, plan *dataPlan) (string, error) {
+func (s *System) createData(ctx context.Context, d *drive, diskName string, plan *dataPlan) (string, error) {
 	if err := d.tellKernel(unix.BLKPG_ADD_PARTITION, plan.partition); err != nil {
 		return "", err
 	}
@@ -147,7 +147,7 @@ func (s *System) createData(ctx context.Context, d *disk, diskName string, plan 
 }
 
 // checkData checks the file system of a partition that was there before.
-func (s *System) checkData(ctx context.Context, d *disk, diskName string, plan *dataPlan) (device string, repaired bool, err error) {
+func (s *System) checkData(ctx context.Context, d *drive, diskName string, plan *dataPlan) (device string, repaired bool, err error) {
 	if plan.grown || plan.table.Moved {
 		if err := plan.table.Write(d); err != nil {
 			return "", false, err
@@ -191,4 +191,4 @@ func (s *System) load(name string) error {
 	return s.modules.Load(name, "")
 }
 
-var _ gpt.Disk = (*disk)(nil)
+var _ gpt.Disk = (*drive)(nil)

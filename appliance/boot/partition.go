@@ -19,19 +19,19 @@ const dataName = "data"
 // partition is grown by.
 const minData = 64 << 20
 
-// disk is an open disk.
-type disk struct {
+// drive is an open disk.
+type drive struct {
 	*os.File
 	size  int64
 	block int // logical, bytes
 }
 
-func openDisk(path string) (*disk, error) {
+func openDisk(path string) (*drive, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening the disk: %w", err)
 	}
-	d := &disk{File: f, block: 512}
+	d := &drive{File: f, block: 512}
 	st, err := f.Stat()
 	if err != nil {
 		f.Close()
@@ -47,7 +47,7 @@ func openDisk(path string) (*disk, error) {
 	return d, nil
 }
 
-func (d *disk) ask() error {
+func (d *drive) ask() error {
 	var size uint64
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, d.Fd(), unix.BLKGETSIZE64, uintptr(unsafe.Pointer(&size))); errno != 0 {
 		return errno
@@ -59,7 +59,7 @@ func (d *disk) ask() error {
 
 // tellKernel makes a partition known to the kernel while others of the disk
 // are in use, which re-reading the whole table would refuse.
-func (d *disk) tellKernel(op int32, p gpt.Partition) error {
+func (d *drive) tellKernel(op int32, p gpt.Partition) error {
 	part := unix.BlkpgPartition{
 		Start:  int64(p.First) * int64(d.block),
 		Length: int64(p.Last-p.First+1) * int64(d.block),
@@ -83,7 +83,7 @@ type dataPlan struct {
 
 // planData reads the table of a disk and finds the data partition in it, or
 // the place for one. Nothing is written.
-func planData(d *disk) (*dataPlan, error) {
+func planData(d *drive) (*dataPlan, error) {
 	t, err := gpt.Read(d, d.size, d.block)
 	if err != nil {
 		return nil, err

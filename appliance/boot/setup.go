@@ -80,6 +80,7 @@ type System struct {
 	modules *kmod.Loader // nil if the box has none
 
 	dataReady chan struct{}
+	esp       sync.Mutex // held while the boot loader's partition is mounted
 	work      sync.WaitGroup
 
 	mu    sync.Mutex
