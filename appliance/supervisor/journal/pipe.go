@@ -40,7 +40,7 @@ func (j *Journal) Pipe(service string, done func()) (*os.File, error) {
 // than the bound is split; a last line without its end is one as well.
 func (j *Journal) read(service string, r io.Reader) {
 	l := limiter{journal: j, service: service, tokens: float64(j.cfg.Burst), last: j.cfg.Now()}
-	buf := make([]byte, 0, 512)
+	buf := make([]byte, 0, min(512, j.cfg.LineBytes))
 	for {
 		if len(buf) == cap(buf) {
 			grown := make([]byte, len(buf), min(2*cap(buf), j.cfg.LineBytes))
