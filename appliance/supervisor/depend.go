@@ -85,9 +85,16 @@ func (m *manager) mayStop(s *service) bool {
 	return true
 }
 
-// mayStart: those it stands After are where they will be, and of those the
-// required ones are up.
+// mayStart: those it stands After are where they will be, of those the required
+// ones are up, and those that stand After it are not being stopped.
 func (m *manager) mayStart(s *service) bool {
+	for _, other := range s.before {
+		// Where one of two that are ordered stops and the other starts, the
+		// stop goes first, whichever it is.
+		if !other.down() && (!other.want || other.cycle) {
+			return false
+		}
+	}
 	return len(s.waitsFor()) == 0 && len(s.waitsForMounts()) == 0
 }
 

@@ -238,12 +238,12 @@ func startOver(s *service) (bool, error) {
 		return false, nil
 	case s.up() || s.done && s.sub == subDead:
 		return true, nil
-	case !s.want:
-		return true, fmt.Errorf("%s was stopped", s.unit.Name)
 	case s.sub == subFailed, s.sub == subCrashLoop, s.sub == subAutoRestart:
 		return true, fmt.Errorf("%s: %s", s.unit.Name, s.lastError)
 	case s.conditionFailed != "":
 		return true, fmt.Errorf("%s: %s does not hold", s.unit.Name, s.conditionFailed)
+	case !s.want:
+		return true, fmt.Errorf("%s was stopped", s.unit.Name)
 	case s.queued:
 		if by := s.blockedBy(); by != nil {
 			return true, fmt.Errorf("%s waits for %s, which is not up: %s", s.unit.Name, by.unit.Name, by.lastError)

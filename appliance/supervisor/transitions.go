@@ -39,8 +39,8 @@ func (s *service) spawn(c unit.Command, main bool) {
 		if err != nil {
 			return
 		}
-		err = p.Executed()
-		m.post(func() { s.executed(p, err) })
+		execErr := p.Executed()
+		m.post(func() { s.executed(p, execErr) })
 		<-p.Done()
 		m.post(func() { s.exited(p, p.Status(), c) })
 	}()
@@ -205,7 +205,7 @@ func (s *service) commandEnded(c unit.Command, clean bool) {
 		}
 		s.step++
 		s.enterStartPre()
-	case subStart, subRunning:
+	case subStart:
 		if !clean {
 			s.leave()
 			return
@@ -289,6 +289,7 @@ func (s *service) timedOut() {
 		s.reloadError = fmt.Errorf("reloading took longer than %s", s.unit.TimeoutStart)
 		if s.control != nil {
 			_ = s.control.Signal(syscall.SIGKILL) // if it is gone, so much the better
+			s.control = nil                       // its end means nothing any more
 		}
 		s.backToRunning()
 	case subStop, subStopSigterm, subStopWatchdog:
