@@ -83,6 +83,7 @@ func commands() []command {
 		{"poweroff", "", "stop everything and switch off", operation(client, control.OpPowerOff, 0)},
 		{"version", "", "the version of the firmware", printVersion},
 		{"supervisor", "", "run the services (process 1 of the box)", supervise},
+		{"ports", "", "drive the telephony cards", cards},
 		{"site", "apply", "make Asterisk's configuration from the site document", site},
 		{"modprobe", "<module> [parameter=value…]", "load a driver", loadModule},
 	}

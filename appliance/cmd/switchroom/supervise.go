@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"sync"
 	"time"
 
 	"switchroom/appliance"
@@ -17,10 +18,14 @@ import (
 	"switchroom/appliance/supervisor/journal"
 	"switchroom/appliance/supervisor/reap"
 	"switchroom/appliance/units"
+	"switchroom/appliance/watchdog"
 )
 
 // logFile is on the data partition.
 const logFile = "/data/log/switchroom.log"
+
+// resetsFile has the history of the watchdog's resets.
+const resetsFile = "/data/watchdog.json"
 
 // restartPause is how long a failure of the supervisor itself stands on the
 // console before the machine starts again.
@@ -114,12 +119,15 @@ func process1(ctx context.Context, cfg supervisor.Config) error {
 func runBox(ctx context.Context, cfg supervisor.Config, sys *boot.System) (appliance.Outcome, error) {
 	cfg.LogFile = logFile
 	cfg.Mounts = map[string]<-chan struct{}{"/data": sys.DataReady()}
+	running, stop := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer stop()
+
 	requests := make(chan appliance.Outcome, 1)
 	cfg.Requests = requests
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() {
-		err := sys.WatchPowerButton(watching, func() {
+	background.Go(func() {
+		err := sys.WatchPowerButton(running, func() {
 			select {
 			case requests <- appliance.PowerOff:
 			default: // it was pressed before
@@ -128,15 +136,46 @@ func runBox(ctx context.Context, cfg supervisor.Config, sys *boot.System) (appli
 		if err != nil {
 			cfg.Log.Error("the power button is not heard any more", "err", err)
 		}
-	}()
+	})
+
+	keeper := watchdog.New(watchdog.Config{
+		Log: slog.New(cfg.Journal.Handler("watchdog", slog.LevelInfo)),
+		Open: func(timeout time.Duration) (watchdog.Device, watchdog.Info, error) {
+			return watchdog.Open("/sys", "/dev", timeout)
+		},
+	})
+	background.Go(func() { keeper.Run(running) })
+	background.Go(func() { remember(running, keeper, sys, cfg.Log) })
+	cfg.Health = func(h appliance.Health) { keeper.Report(h.OK, h.Failing) }
+
 	cfg.Notes = func() []string {
 		st := sys.State()
+		notes := st.Problems
 		if st.Data.Volatile {
-			return append(st.Problems, "data: volatile")
+			notes = append(notes, "data: volatile")
 		}
-		return st.Problems
+		if w := keeper.State(); w.Device == "" || w.Software || w.Starving || w.GivenUp {
+			notes = append(notes, "watchdog: "+w.String())
+		}
+		return notes
 	}
 	return supervisor.Run(ctx, cfg)
+}
+
+// remember gives the watchdog's keeper its history, once there is a place for
+// it. A large disk may be repaired for long before: that is no fault.
+func remember(ctx context.Context, keeper *watchdog.Keeper, sys *boot.System, log *slog.Logger) {
+	release := keeper.Hold()
+	defer release()
+	select {
+	case <-sys.DataReady():
+	case <-ctx.Done():
+		return
+	}
+	history, err := watchdog.OpenHistory(resetsFile, sys.State().Data.Volatile)
+	if err := errors.Join(err, keeper.Remember(history)); err != nil {
+		log.Error("the history of resets", "err", err)
+	}
 }
 
 // foreign runs programs for the rest of process 1 so that the supervisor does
