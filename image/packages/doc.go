@@ -23,12 +23,13 @@
 //
 // A mirror keeps one version of each package of a suite and no history. So lock.json says exactly
 // which files are meant, and a content-addressed cache is tried before the mirror. Files that can
-// be had nowhere make [Store.Fetch] fail with a [*MissingError]; [Store.Unlock] then makes, for one
-// run, a lock with the suite's present versions in their place, whose Unlocked field says so and
+// be had nowhere make [Store.Fetch] fail with a [*MissingError]. For a run or a test, [Store.Usable]
+// makes a lock with the suite's present versions in their place, whose Unlocked field says so and
 // must be carried into whatever is built from it. `make relock` writes a new lock.
 //
-// sources.lock.json does the same for the source packages of everything in the root set, so that
-// the corresponding source of an image can be handed on.
+// sources.lock.json does the same for the source packages of everything that gets into an image
+// (the root set, what package build compiles, GRUB), so that its corresponding source can be
+// handed on.
 //
 // # The cache
 //

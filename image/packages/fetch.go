@@ -44,11 +44,7 @@ var errGone = errors.New("not to be had")
 // Fetch makes sure that the packages' files are in the cache. What no mirror has is a
 // [*MissingError] naming all of it; everything else is fetched even then.
 func (s *Store) Fetch(ctx context.Context, pkgs []Package) error {
-	files := make([]File, len(pkgs))
-	for i, p := range pkgs {
-		files[i] = p.File()
-	}
-	return s.FetchFiles(ctx, files)
+	return s.FetchFiles(ctx, filesOf(pkgs))
 }
 
 // FetchFiles is Fetch for files of any kind.
@@ -129,7 +125,7 @@ func (s *Store) fetchOne(ctx context.Context, client *http.Client, mirrors []str
 			if try > 0 {
 				select {
 				case <-ctx.Done():
-				case <-time.After(time.Duration(try) * time.Second):
+				case <-time.After(time.Duration(try) * s.retry):
 				}
 			}
 			err = s.download(ctx, client, m, f, count)

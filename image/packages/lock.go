@@ -72,7 +72,7 @@ func Default() (*Lock, error) {
 	return l, nil
 }
 
-// DefaultSources returns the locked source packages of everything in the root set.
+// DefaultSources returns the locked source packages of everything that gets into an image.
 func DefaultSources() ([]Source, error) {
 	s, err := ParseSources(sourcesJSON)
 	if err != nil {

@@ -19,6 +19,9 @@ const DefaultSuite = "forky"
 // compiled are the source packages that package build compiles.
 var compiled = []Source{{Name: "asterisk"}, {Name: "dahdi-linux"}}
 
+// bootLoaders are the packages of the set tools whose code gets into the image itself.
+var bootLoaders = []string{"grub-pc-bin", "grub-efi-amd64-bin"}
+
 //go:embed sets.json
 var setsJSON []byte
 
@@ -38,7 +41,7 @@ func defaultSets() (map[string][]group, error) {
 }
 
 // Present resolves every set against the suite's present state and returns the lock that would be
-// of it, and the source packages of everything in the root set. It asks the mirror; log, if not
+// of it, and the source packages of everything that gets into an image. It asks the mirror; log, if not
 // nil, gets what apt says.
 func (s *Store) Present(ctx context.Context, suite string, log io.Writer) (*Lock, []Source, error) {
 	unlock, err := s.lock(ctx, "apt")
@@ -63,7 +66,15 @@ func (s *Store) Present(ctx context.Context, suite string, log io.Writer) (*Lock
 	if l.Sources, err = a.sources(ctx, compiled); err != nil {
 		return nil, nil, err
 	}
-	root, err := a.sources(ctx, sourcesOf(l.Sets["root"]))
+	shipped := append(sourcesOf(l.Sets["root"]), l.Sources...)
+	for _, name := range bootLoaders {
+		i := slices.IndexFunc(l.Sets["tools"], func(p Package) bool { return p.Name == name })
+		if i < 0 {
+			return nil, nil, fmt.Errorf("set tools has no package %s, whose code is in the image", name)
+		}
+		shipped = append(shipped, sourcesOf(l.Sets["tools"][i:i+1])...)
+	}
+	root, err := a.sources(ctx, unique(shipped))
 	if err != nil {
 		return nil, nil, fmt.Errorf("sources of what is in the image: %w", err)
 	}
@@ -132,12 +143,21 @@ func (a *apt) resolveSet(ctx context.Context, groups []group) ([]Package, error)
 	return slices.SortedFunc(maps.Values(byName), func(a, b Package) int { return strings.Compare(a.Name, b.Name) }), nil
 }
 
-// sourcesOf names the source packages of binary packages, each once.
+// sourcesOf names the source packages of binary packages.
 func sourcesOf(pkgs []Package) []Source {
 	var all []Source
 	for _, p := range pkgs {
-		if !slices.ContainsFunc(all, func(s Source) bool { return s.Name == p.Source && s.Version == p.SourceVersion }) {
-			all = append(all, Source{Name: p.Source, Version: p.SourceVersion})
+		all = append(all, Source{Name: p.Source, Version: p.SourceVersion})
+	}
+	return all
+}
+
+// unique leaves out the source packages that stand there twice.
+func unique(sources []Source) []Source {
+	var all []Source
+	for _, s := range sources {
+		if !slices.ContainsFunc(all, func(o Source) bool { return o.Name == s.Name && o.Version == s.Version }) {
+			all = append(all, s)
 		}
 	}
 	return all

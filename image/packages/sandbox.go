@@ -25,6 +25,7 @@ import (
 // directories it was given. Everything but those directories is gone when it ends.
 type Sandbox struct {
 	tree, helper, mount string
+	own                 bool // a user namespace even where it is not needed
 }
 
 // Bind makes a file or directory of the host visible in a sandbox. Guest is absolute and must not
@@ -141,7 +142,7 @@ func (b *Sandbox) Command(ctx context.Context, opt RunOptions, name string, args
 		flags |= syscall.CLONE_NEWNET
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if os.Geteuid() != 0 || !mayMount() {
+	if b.own || os.Geteuid() != 0 || !mayMount() {
 		flags |= syscall.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}

@@ -38,6 +38,7 @@ type Store struct {
 	mirrors  []string
 	client   *http.Client
 	parallel int
+	retry    time.Duration // before a download is tried again; twice that before the third time
 }
 
 // DefaultDir returns where the cache is unless Config says otherwise.
@@ -71,7 +72,7 @@ func Open(cfg Config) (*Store, error) {
 			return nil, fmt.Errorf("opening the cache: %w", err)
 		}
 	}
-	s := &Store{dir: dir, log: cfg.Log, bars: progress.New(cfg.Progress), mirrors: cfg.Mirrors, client: cfg.Client, parallel: cfg.Parallel}
+	s := &Store{dir: dir, log: cfg.Log, bars: progress.New(cfg.Progress), mirrors: cfg.Mirrors, client: cfg.Client, parallel: cfg.Parallel, retry: time.Second}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
