@@ -244,10 +244,10 @@ func TestReplaceSets(t *testing.T) {
 		broken string
 		want   []string // sets that are replaced
 	}{
-		{"tools", []string{"tools"}},
 		{"vm", []string{"vm"}},
-		{"root", []string{"build", "root", "sources"}},
-		{"build", []string{"build", "root", "sources"}},
+		{"tools", []string{"build", "root", "sources", "tools"}},
+		{"root", []string{"build", "root", "sources", "tools"}},
+		{"build", []string{"build", "root", "sources", "tools"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.broken, func(t *testing.T) {

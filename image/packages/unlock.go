@@ -16,9 +16,10 @@ import (
 // Unlocked field says what is different. That is for a run or a test; a release build uses the lock
 // as it is, and lets [Store.Fetch] fail.
 //
-// Sets are replaced whole, because versions are only known to go together as apt resolved them, and
-// root, build and the source packages are replaced together: kernel modules are compiled for the
-// root's kernel, and Asterisk against the root's libraries. On a machine with an empty cache this
+// Sets are replaced whole, because versions are only known to go together as apt resolved them; and
+// root, build, tools and the source packages, of which and with which an image is made, are
+// replaced together: kernel modules are compiled for the root's kernel, Asterisk against the root's
+// libraries. On a machine with an empty cache this
 // replaces exactly what is missing, since a mirror has nothing but present versions.
 func (s *Store) Usable(ctx context.Context, lock *Lock, sets ...string) (*Lock, error) {
 	broken := map[string]bool{}
@@ -70,12 +71,13 @@ func (s *Store) Usable(ctx context.Context, lock *Lock, sets ...string) (*Lock, 
 // replaceSets returns the lock with the broken sets, and what must go with them, from another.
 func replaceSets(lock, now *Lock, broken map[string]bool) (*Lock, error) {
 	mixed := &Lock{Suite: lock.Suite, Sets: map[string][]Package{}, Sources: lock.Sources}
-	together := broken["root"] || broken["build"]
+	image := []string{"root", "build", "tools"}
+	together := slices.ContainsFunc(image, func(set string) bool { return broken[set] })
 	if together {
 		mixed.Sources = now.Sources
 	}
 	for set, pkgs := range lock.Sets {
-		if broken[set] || together && (set == "root" || set == "build") {
+		if broken[set] || together && slices.Contains(image, set) {
 			if pkgs = now.Sets[set]; len(pkgs) == 0 {
 				return nil, fmt.Errorf("the suite's present state has no set %s", set)
 			}
