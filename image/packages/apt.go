@@ -237,10 +237,12 @@ func (a *apt) sources(ctx context.Context, want []Source) ([]Source, error) {
 	if len(missing) > 0 {
 		return found, fmt.Errorf("the suite has no source package %s", strings.Join(missing, ", "))
 	}
-	slices.SortFunc(found, func(a, b Source) int {
-		return strings.Compare(a.Name+" "+a.Version, b.Name+" "+b.Version)
-	})
+	sortSources(found)
 	return found, nil
+}
+
+func sortSources(s []Source) {
+	slices.SortFunc(s, func(a, b Source) int { return strings.Compare(a.Name+" "+a.Version, b.Name+" "+b.Version) })
 }
 
 // sourceOf reads a stanza of a Sources file.

@@ -34,7 +34,7 @@ func (e *MissingError) Error() string {
 	for _, f := range e.Files {
 		fmt.Fprintf(&b, "\n  %s (%d bytes, SHA-256 %s)", path.Base(f.Path), f.Size, f.SHA256)
 	}
-	b.WriteString("\nThe suite has probably moved on: `make relock` shows what would change in the lock.")
+	b.WriteString("\nThe suite has probably moved on: `make relock` shows what would change in the lock. If nothing would, the mirror does not carry them: set apt up with another.")
 	return b.String()
 }
 

@@ -17,7 +17,11 @@ import (
 const DefaultSuite = "forky"
 
 // compiled are the source packages that package build compiles.
-var compiled = []Source{{Name: "asterisk"}, {Name: "dahdi-linux"}}
+var compiled = []Source{{Name: "asterisk"}}
+
+// sourceDebs are binary packages of the set build that hold source, which package build compiles:
+// they are the corresponding source of what comes of it.
+var sourceDebs = []string{"dahdi-dkms"}
 
 // bootLoaders are the packages of the set tools whose code gets into the image itself.
 var bootLoaders = []string{"grub-pc-bin", "grub-efi-amd64-bin"}
@@ -78,6 +82,14 @@ func (s *Store) Present(ctx context.Context, suite string, log io.Writer) (*Lock
 	if err != nil {
 		return nil, nil, fmt.Errorf("sources of what is in the image: %w", err)
 	}
+	for _, name := range sourceDebs {
+		p, err := l.Package("build", name)
+		if err != nil {
+			return nil, nil, err
+		}
+		root = append(root, Source{Name: name, Version: p.Version, Files: []File{p.File()}})
+	}
+	sortSources(root)
 	if err := errors.Join(l.check(), checkSources(root)); err != nil {
 		return nil, nil, fmt.Errorf("what apt resolved: %w", err)
 	}
