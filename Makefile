@@ -16,8 +16,8 @@ image: ## Build build/switchroom-<version>.img and its .zst, from locked package
 
 run: ## Build what is needed and start it in QEMU with an emulated 24-port card
 	$(GO) run ./image/cmd/mkimage -allow-unlocked -no-compress
-	$(GO) build -o build/tdm2400p ./dahdi/cmd/tdm2400p
-	$(GO) run ./image/cmd/run $(RUN)
+	$(GO) build -o build/bin/ ./dahdi/cmd/tdm2400p ./image/cmd/run
+	build/bin/run $(RUN)
 
 test: test-fast test-vm ## Every test, what it needs included
 

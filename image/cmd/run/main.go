@@ -25,6 +25,8 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A pipe that is gone must not keep us from shutting the box down.
+	signal.Ignore(syscall.SIGPIPE)
 	if err := run(ctx, os.Args[1:], os.Stdin, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "run:", err)
 		os.Exit(1)
@@ -55,7 +57,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.IntVar(&o.memory, "memory", 1024, "the box's memory in `MiB`")
 	flags.IntVar(&o.sip, "sip", 5060, "UDP `port` on this computer's loopback that leads to the box's SIP")
 	flags.BoolVar(&o.console, "console", false, "show the whole serial console, and type on it")
-	flags.StringVar(&o.emu, "emulator", filepath.Join("build", "tdm2400p"), "the card emulator's `program`")
+	flags.StringVar(&o.emu, "emulator", filepath.Join("build", "bin", "tdm2400p"), "the card emulator's `program`")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"switchroom/image/packages"
 	"switchroom/image/qemu"
 )
@@ -30,17 +32,11 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) (err e
 	if err != nil {
 		return err
 	}
-	// Sockets want a short path; a link gives them a place one finds again.
-	dir, err := os.MkdirTemp("/tmp", "switchroom-")
-	if err != nil {
-		return fmt.Errorf("making a folder for sockets: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	link, err := linkTo(dir, filepath.Join("build", "run"))
+	dir, link, leave, err := enter(filepath.Join("build", "box"))
 	if err != nil {
 		return err
 	}
-	defer os.Remove(link)
+	defer leave()
 
 	store, err := packages.Open(packages.Config{Log: slog.New(slog.NewTextHandler(out, nil)), Progress: out})
 	if err != nil {
@@ -102,23 +98,39 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) (err e
 	}
 }
 
-// linkTo points name at a folder, replacing what an earlier run left.
-func linkTo(dir, name string) (string, error) {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return "", fmt.Errorf("linking to the sockets: %w", err)
+// enter makes the folder for the box's sockets, which want a short path, and a
+// link by which one finds it again, and makes sure that no other run uses them.
+// What a run that was killed left behind is cleared away.
+func enter(link string) (dir, name string, leave func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+		return "", "", nil, fmt.Errorf("making a folder for sockets: %w", err)
 	}
-	if target, err := os.Readlink(name); err == nil {
-		if _, err := os.Stat(target); err == nil {
-			return "", fmt.Errorf("another run is going on in %s (or was killed: then remove %s)", target, name)
-		}
-		if err := os.Remove(name); err != nil {
-			return "", fmt.Errorf("linking to the sockets: %w", err)
-		}
+	lock, err := os.OpenFile(link+".lock", os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return "", "", nil, fmt.Errorf("locking the box: %w", err)
 	}
-	if err := os.Symlink(dir, name); err != nil {
-		return "", fmt.Errorf("linking to the sockets: %w", err)
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		lock.Close()
+		return "", "", nil, fmt.Errorf("another run is going on here (%s is locked): stop it first", lock.Name())
 	}
-	return name, nil
+	leave = func() {
+		os.RemoveAll(dir)
+		os.Remove(link)
+		lock.Close()
+	}
+	if old, err := os.Readlink(link); err == nil {
+		os.RemoveAll(old)
+		os.Remove(link)
+	}
+	if dir, err = os.MkdirTemp("/tmp", "switchroom-"); err != nil {
+		leave()
+		return "", "", nil, fmt.Errorf("making a folder for sockets: %w", err)
+	}
+	if err := os.Symlink(dir, link); err != nil {
+		leave()
+		return "", "", nil, fmt.Errorf("linking to the sockets: %w", err)
+	}
+	return dir, link, leave, nil
 }
 
 // show prints what the box reports while it boots, until it is healthy.
