@@ -27,6 +27,25 @@ type PortConfig struct {
 	Gains *Gains `json:"gains,omitempty"`
 }
 
+// Standard is what the ports of an inventory are as a rule: kewlstart by their
+// kind, with one echo canceller (EchoNone for none) and the tones of a country.
+// Ports that are neither for telephones nor for lines are left alone: they belong
+// to a digital card that somebody configured.
+func Standard(inv Inventory, country, echo string) Desired {
+	want := Desired{Zone: country, Ports: []PortConfig{}}
+	for _, p := range inv.Ports() {
+		if p.Kind == KindOther {
+			continue
+		}
+		c := PortConfig{Number: p.Number, Signalling: SignallingFor(p.Kind)}
+		if c.Signalling != SigNone {
+			c.EchoCanceller = echo
+		}
+		want.Ports = append(want.Ports, c)
+	}
+	return want
+}
+
 // Change is one thing that Apply did.
 type Change struct {
 	Port int    `json:"port,omitempty"` // 0: for all of them

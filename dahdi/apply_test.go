@@ -11,17 +11,7 @@ import (
 	"switchroom/dahdi/dahditest"
 )
 
-func desired(inv dahdi.Inventory) dahdi.Desired {
-	want := dahdi.Desired{Zone: "cn"}
-	for _, p := range inv.Ports() {
-		c := dahdi.PortConfig{Number: p.Number, Signalling: dahdi.SignallingFor(p.Kind)}
-		if c.Signalling != dahdi.SigNone {
-			c.EchoCanceller = dahdi.EchoMG2
-		}
-		want.Ports = append(want.Ports, c)
-	}
-	return want
-}
+func desired(inv dahdi.Inventory) dahdi.Desired { return dahdi.Standard(inv, "cn", dahdi.EchoMG2) }
 
 func detect(t *testing.T, f *dahditest.Fake) dahdi.Inventory {
 	t.Helper()

@@ -77,10 +77,23 @@ func TestDriver(t *testing.T, drv dahdi.Driver, fxs, fxo, empty int) {
 			}
 			if p, err := drv.Params(want.port); err != nil || p.Signalling != want.sig {
 				t.Errorf("after SetSignalling(%d, %s): %s, %v", want.port, want.sig, p.Signalling, err)
+			} else if p.Flash != 750 || p.RxFlash != 1250 || p.Debounce != 600 || p.PulseBreak != 50 || p.PulseMake != 50 || p.Start == 0 {
+				t.Errorf("after SetSignalling(%d, %s) the channel has no times: %+v", want.port, want.sig, p)
 			}
 		}
 		if s, err := drv.SpanStatus(1); err != nil || s.Configured != before.Configured+2 {
 			t.Errorf("%d channels configured, %v; want %d", s.Configured, err, before.Configured+2)
+		}
+	})
+
+	t.Run("law", func(t *testing.T) {
+		for _, law := range []dahdi.Companding{dahdi.LawA, dahdi.LawMu} {
+			if err := drv.SetSignalling(fxs, dahdi.SigFXOKS, law); err != nil {
+				t.Fatal(err)
+			}
+			if p, err := drv.Params(fxs); err != nil || p.Law != law {
+				t.Errorf("after SetSignalling with %s: %s, %v", law, p.Law, err)
+			}
 		}
 	})
 

@@ -194,7 +194,18 @@ func (f *Fake) SetSignalling(number int, sig dahdi.Signalling, law dahdi.Compand
 		return fmt.Errorf("channel %d: signalling %s: %w", number, sig, dahdi.ErrNotPossible)
 	}
 	f.did("SetSignalling %d %s %s", number, sig, law)
-	c.params.Signalling, c.params.TxHook, c.params.RxHook = sig, dahdi.HookOn, dahdi.HookUnknown
+	p := &c.params
+	p.Signalling, p.TxHook, p.RxHook = sig, dahdi.HookOn, dahdi.HookUnknown
+	if sig != dahdi.SigNone {
+		p.PreWink, p.PreFlash, p.Wink, p.Flash, p.Start, p.RxWink, p.RxFlash = 50, 50, 150, 750, 1500, 300, 1250
+		p.Debounce, p.PulseBreak, p.PulseMake, p.PulseAfter = 600, 50, 50, 750
+		if dahdi.KindOf(p.Can) == dahdi.KindFXS {
+			p.Start = 2000
+		}
+	}
+	if law != dahdi.LawDefault {
+		p.Law = law
+	}
 	return nil
 }
 

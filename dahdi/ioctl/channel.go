@@ -24,7 +24,11 @@ var ErrBusy = errors.New("another program has it open")
 
 // OpenChannel takes a channel of a box; root is "/" but in tests.
 func OpenChannel(root string, number int) (*Channel, error) {
-	fd, err := open(filepath.Join(root, "dev/dahdi/channel"))
+	return openChannel(filepath.Join(root, "dev/dahdi"), number)
+}
+
+func openChannel(dev string, number int) (*Channel, error) {
+	fd, err := open(filepath.Join(dev, "channel"))
 	if err != nil {
 		return nil, fmt.Errorf("opening channel %d: %w", number, err)
 	}

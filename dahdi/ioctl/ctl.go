@@ -19,7 +19,8 @@ import (
 
 // Ctl is DAHDI's control device. It satisfies dahdi.Driver.
 type Ctl struct {
-	proc string // where /proc/dahdi is
+	proc string // /proc/dahdi: a file for each span
+	sys  string // a folder for each channel
 
 	mu  sync.Mutex
 	fd  int
@@ -39,7 +40,7 @@ func Open(root string) (*Ctl, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Ctl{proc: filepath.Join(root, "proc/dahdi"), fd: fd, dev: dev}, nil
+	return &Ctl{proc: filepath.Join(root, "proc/dahdi"), sys: filepath.Join(root, "sys/bus/dahdi_channels/devices"), fd: fd, dev: dev}, nil
 }
 
 // open opens without the runtime's poller, which would have a channel's file
@@ -187,6 +188,26 @@ func (c *Ctl) SetSignalling(channel int, sig dahdi.Signalling, law dahdi.Compand
 	if err != nil {
 		return about("channel", channel, err)
 	}
+	if bits == DAHDI_SIG_NONE {
+		return nil
+	}
+	return c.initialise(channel)
+}
+
+// initialise opens and closes a channel. Only that gives it its law and the
+// times of its signalling (flash, debounce, pulses), which are 0 before. The
+// driver's own tools do the same.
+func (c *Ctl) initialise(channel int) error {
+	ch, err := openChannel(c.dev, channel)
+	if errors.Is(err, ErrBusy) { // then whoever has it has done it
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("initialising: %w", err)
+	}
+	if err := ch.Close(); err != nil {
+		return fmt.Errorf("initialising channel %d: %w", channel, err)
+	}
 	return nil
 }
 
@@ -318,68 +339,44 @@ func (c *Ctl) Voltage(channel int) (int, error) {
 	return int(s.Tipvolt), nil
 }
 
-// EchoCanceller implements dahdi.Driver.
+// EchoCanceller implements dahdi.Driver. Only sysfs and /proc tell it.
 func (c *Ctl) EchoCanceller(channel int) (string, error) {
 	p, err := c.Params(channel)
 	if err != nil {
 		return "", err
 	}
-	lines, err := c.span(p.Span)
+	b, err := os.ReadFile(filepath.Join(c.sys, fmt.Sprintf("dahdi!chan!%03d!%03d", p.Span, p.Position), "ec_factory"))
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("asking for the echo canceller of channel %d: %w", channel, err)
 	}
-	return lines[channel].echo, nil
+	return strings.ToLower(strings.TrimSpace(string(b))), nil
 }
 
 // InUse implements dahdi.Driver.
 func (c *Ctl) InUse(span int) (map[int]bool, error) {
-	lines, err := c.span(span)
-	if err != nil {
-		return nil, err
-	}
-	used := make(map[int]bool, len(lines))
-	for n, l := range lines {
-		used[n] = l.inUse
-	}
-	return used, nil
-}
-
-// procLine is what only /proc/dahdi has of a channel in one read for a span.
-type procLine struct {
-	inUse bool
-	echo  string
-}
-
-func (c *Ctl) span(n int) (map[int]procLine, error) {
-	b, err := os.ReadFile(filepath.Join(c.proc, strconv.Itoa(n)))
+	b, err := os.ReadFile(filepath.Join(c.proc, strconv.Itoa(span)))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("span %d: %w: %w", n, dahdi.ErrNotFound, err)
+		return nil, fmt.Errorf("span %d: %w: %w", span, dahdi.ErrNotFound, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading span %d: %w", n, err)
+		return nil, fmt.Errorf("reading span %d: %w", span, err)
 	}
 	return parseSpan(b), nil
 }
 
-// parseSpan reads a span's file: lines that begin with a tab and a number are
-// channels, "<number> <name> <signalling> (In use) RED (EC: MG2 - INACTIVE)".
-func parseSpan(b []byte) map[int]procLine {
-	lines := map[int]procLine{}
+// parseSpan reads which channels are in use from a span's file in /proc/dahdi,
+// which tells it for all of them in one read. Lines that begin with a tab and a
+// number are channels: "<number> <name> <signalling> (In use) RED …".
+func parseSpan(b []byte) map[int]bool {
+	used := map[int]bool{}
 	for line := range bytes.Lines(b) {
 		f := bytes.Fields(line)
 		if len(f) == 0 || line[0] != '\t' {
 			continue
 		}
-		n, err := strconv.Atoi(string(f[0]))
-		if err != nil {
-			continue
+		if n, err := strconv.Atoi(string(f[0])); err == nil {
+			used[n] = bytes.Contains(line, []byte("(In use)"))
 		}
-		l := procLine{inUse: bytes.Contains(line, []byte("(In use)"))}
-		if _, after, ok := bytes.Cut(line, []byte("(EC: ")); ok {
-			name, _, _ := bytes.Cut(after, []byte(" - "))
-			l.echo = strings.ToLower(string(name))
-		}
-		lines[n] = l
 	}
-	return lines
+	return used
 }

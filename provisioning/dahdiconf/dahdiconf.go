@@ -109,27 +109,18 @@ func echoCanceller(o Options) string {
 	return o.EchoCanceller
 }
 
-// Desired says what the ports of the inventory shall be. Ports that are
-// neither for telephones nor for lines are left alone: they belong to a digital
-// card that somebody configured.
+// Desired says what the ports of the inventory shall be: dahdi.Standard, and
+// the owner's gains.
 func Desired(o Options, inv dahdi.Inventory) (dahdi.Desired, error) {
 	zone, err := dahdi.ZoneFor(o.Country)
 	if err != nil {
 		return dahdi.Desired{}, err
 	}
-	want := dahdi.Desired{Zone: zone.Country, Ports: []dahdi.PortConfig{}}
-	for _, p := range inv.Ports() {
-		if p.Kind == dahdi.KindOther {
-			continue
+	want := dahdi.Standard(inv, zone.Country, echoCanceller(o))
+	for i, p := range want.Ports {
+		if g, ok := o.Gains[p.Number]; ok && p.Signalling != dahdi.SigNone {
+			want.Ports[i].Gains = &g
 		}
-		c := dahdi.PortConfig{Number: p.Number, Signalling: dahdi.SignallingFor(p.Kind)}
-		if c.Signalling != dahdi.SigNone {
-			c.EchoCanceller = echoCanceller(o)
-			if g, ok := o.Gains[p.Number]; ok {
-				c.Gains = &g
-			}
-		}
-		want.Ports = append(want.Ports, c)
 	}
 	return want, nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"switchroom/appliance/supervisor/control"
 	"switchroom/appliance/supervisor/process"
+	"switchroom/dahdi/dahdictl"
 )
 
 func main() { os.Exit(start(os.Args, os.Stdout, os.Stderr)) }
@@ -84,6 +85,7 @@ func commands() []command {
 		{"version", "", "the version of the firmware", printVersion},
 		{"supervisor", "", "run the services (process 1 of the box)", supervise},
 		{"ports", "", "drive the telephony cards", cards},
+		{"dahdictl", "<command>", "look at the ports of the telephone cards, and set them", dahdictl.Main},
 		{"site", "apply", "make Asterisk's configuration from the site document", site},
 		{"modprobe", "<module> [parameter=value…]", "load a driver", loadModule},
 	}
