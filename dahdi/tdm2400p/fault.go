@@ -23,15 +23,18 @@ const (
 	// FaultCorruptRead makes Count reads of Register of Port come out wrong:
 	// the bits of Mask are flipped. Count 0 is until it is cleared.
 	FaultCorruptRead FaultKind = "corrupt-read"
-	// FaultAbsent takes the module out of Port's place. The driver notices when
-	// it looks for modules, which is when it is loaded.
+	// FaultAbsent takes the module out of Port's place. The driver looks for
+	// modules when it is loaded: "Not installed".
 	FaultAbsent FaultKind = "absent"
-	// FaultCalibration lets the ProSLIC's calibration never end.
+	// FaultCalibration lets the ProSLIC's calibration never end: "Timeout waiting
+	// for calibration", and after 6 s of trying everything "FAILED FXS".
 	FaultCalibration FaultKind = "calibration"
-	// FaultLeakage lets the battery of the powered-down ProSLIC fall too low.
+	// FaultLeakage lets the battery of the powered-down ProSLIC fall too low. The
+	// driver says "Excessive leakage", and uses the port all the same.
 	FaultLeakage FaultKind = "leakage"
 	// FaultPowerless is the disk-drive power connector not plugged in: the
-	// ProSLIC has no battery. Port 0 is every port.
+	// ProSLIC has no battery. "DID YOU REMEMBER TO PLUG IN THE HD POWER CABLE",
+	// asks the driver, and "FAILED FXS".
 	FaultPowerless FaultKind = "powerless"
 )
 

@@ -41,9 +41,9 @@ func (v *vpmoct) reset() {
 }
 
 // commands carries out what a frame holds for the module. Answers are placed as
-// those of the ports are; but here the first eframe may hold a command too. The
-// driver stamps that with the ident of the last one in the frame before, so
-// only one of the two can be answered: the older.
+// those of the ports are. But here the first eframe may hold a command too, which
+// waits for its answer under the same ident as one in the last eframe of the
+// frame before: the older one gets it.
 func (v *vpmoct) commands(tx, rx []byte) {
 	if !v.present {
 		return

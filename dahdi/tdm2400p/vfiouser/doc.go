@@ -21,11 +21,11 @@
 //
 // # Threads
 //
-// A connection is served by one goroutine, on an operating system thread of its
-// own, and everything the device sees is called from it. Between messages it
-// sleeps in ppoll until the time that the device asked for, with the kernel's
-// finest timer: a device that does something every millisecond costs no more
-// system calls than it has accesses. Nothing is allocated on the way.
+// A connection is served by one goroutine, and everything the device sees is
+// called from it. It sleeps in ppoll, past the runtime's poller and timers, until
+// a message comes or the time that the device asked for: a device that does
+// something every millisecond costs few more system calls than it has accesses.
+// Nothing is allocated on the way.
 //
 // # What is spoken
 //
