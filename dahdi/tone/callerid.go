@@ -109,6 +109,11 @@ func (c CallerID) check() error {
 	if c.Month != 0 && (c.Month < 1 || c.Month > 12 || c.Day < 1 || c.Day > 31 || c.Hour < 0 || c.Hour > 23 || c.Minute < 0 || c.Minute > 59) {
 		return fmt.Errorf("caller identification: %02d-%02d %02d:%02d is no time", c.Month, c.Day, c.Hour, c.Minute)
 	}
+	for _, a := range []Absence{c.NoNumber, c.NoName} {
+		if a != Given && a != OutOfArea && a != Private {
+			return fmt.Errorf("caller identification: %v is no reason for absence", a)
+		}
+	}
 	if len(c.Number) > 20 || len(c.Called) > 20 || len(c.Name) > 50 {
 		return errors.New("caller identification: a number has up to 20 characters, a name up to 50")
 	}

@@ -9,6 +9,7 @@ import (
 const (
 	dtmfBlock = 5 * PerMS // samples between looks
 	dtmfSpan  = 4         // blocks in a look
+	dtmfHalf  = 2 * dtmfBlock
 
 	// dtmfHits looks in a row must agree. A tone of 40 ms fills at least four
 	// whole looks; one of 23 ms can satisfy at most three, because a look less
@@ -149,6 +150,17 @@ func (d *DTMFDetector) look() (key byte, level, twist float64) {
 	}
 	lo, hi := strongest(power[:4]), 4+strongest(power[4:])
 
+	// The stronger tone leaks into the weaker one's sums: take it out of them.
+	strong, weak := lo, hi
+	if power[hi] > power[lo] {
+		strong, weak = hi, lo
+	}
+	off := d.offset(strong, first[strong], second[strong])
+	ws := 2 * math.Pi * (d.bank.hz[strong] + off) / Rate
+	leak := dirichlet(ws-2*math.Pi*d.bank.hz[weak]/Rate) / dirichlet(ws-2*math.Pi*d.bank.hz[strong]/Rate)
+	first[weak] -= first[strong] * leak
+	second[weak] -= second[strong] * leak
+
 	sum := 0.0
 	var amps [2]float64
 	for i, f := range [2]int{lo, hi} {
@@ -156,16 +168,14 @@ func (d *DTMFDetector) look() (key byte, level, twist float64) {
 		if a > 2.2*b || b > 2.2*a {
 			return 0, 0, 0 // only part of the look is filled
 		}
-		// The phase between the halves tells how far off the frequency is.
-		turn := d.bank.turn[f]
-		off := cmplx.Phase(second[f]*turn*turn*cmplx.Conj(first[f])) / (2 * math.Pi) * Rate / (2 * dtmfBlock)
+		off := d.offset(f, first[f], second[f])
 		if math.Abs(off) > dtmfTolerance*d.bank.hz[f] {
 			return 0, 0, 0
 		}
 		// Being off the centre costs power in the sum; give it back.
-		p := power[f] / sinc2(off*2*dtmfBlock/Rate)
+		p := (a + b) / sinc2(off*dtmfHalf/Rate)
 		// |X|² of a sine of amplitude a over n samples is (a·n/2)²; its energy a²n/2.
-		amps[i] = math.Sqrt(p/2) * 2 / (2 * dtmfBlock)
+		amps[i] = math.Sqrt(p/2) * 2 / dtmfHalf
 		sum += amps[i] * amps[i] / 2 * dtmfBlock * dtmfSpan
 	}
 	if sum < dtmfPurity*energy {
@@ -177,6 +187,21 @@ func (d *DTMFDetector) look() (key byte, level, twist float64) {
 		return 0, 0, 0
 	}
 	return dtmfKeys[lo*4+hi-4], level, twist
+}
+
+// offset is how many hertz a tone lies above the filter's frequency, told by
+// how far its phase moves from one half of the look to the other (±50).
+func (d *DTMFDetector) offset(f int, first, second complex128) float64 {
+	turn := d.bank.turn[f]
+	return cmplx.Phase(second*turn*turn*cmplx.Conj(first)) / (2 * math.Pi) * Rate / dtmfHalf
+}
+
+// dirichlet is the sum of a half's samples of a tone that turns by w each.
+func dirichlet(w float64) complex128 {
+	if math.Abs(w) < 1e-9 {
+		return dtmfHalf
+	}
+	return cmplx.Rect(math.Sin(dtmfHalf*w/2)/math.Sin(w/2), w*(dtmfHalf-1)/2)
 }
 
 // step follows the looks' answers: agreement starts a key, absence ends it.

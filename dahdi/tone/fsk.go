@@ -107,17 +107,23 @@ func (g *fsk) Next(dst []int16) int {
 }
 
 const (
-	fskWindow  = 7 // samples of a correlation: about one bit
-	fskHistory = 8 // a power of two above it
+	fskCentre  = 1700 // Hz: the middle between mark and space of either modem
+	fskTaps    = 5    // of the filter after the mixer
+	fskAverage = 5    // samples of frequency averaged: most of a bit
 
 	// fskMark bits of mark in a row must come before a message.
 	fskMark = 24
 	// fskFloor is the level below which there is no carrier, dBm0. GR-30's
-	// weakest signal at a set is -32 dBm; a transmission loss is allowed for.
-	fskFloor = -45.0
+	// weakest signal at a set is -32 dBm, its space may be 10 dB weaker still.
+	fskFloor = -48.0
 	// fskStuff bits of mark between octets end a message.
 	fskStuff = 24
 )
+
+// fskFilter is binomial: it lets the signal pass, 500 Hz to either side of the
+// centre once it is mixed down, stops the mixer's image near 3,400 Hz, and is
+// shorter than a bit.
+var fskFilter = [fskTaps]float64{1. / 16, 4. / 16, 6. / 16, 4. / 16, 1. / 16}
 
 // FSKMessage is a message received, or what is left of one.
 type FSKMessage struct {
@@ -128,20 +134,26 @@ type FSKMessage struct {
 	Level  float64
 }
 
-// FSKDecoder receives caller identification by either modem.
+// FSKDecoder receives caller identification by either modem. It follows the
+// frequency, not the strength of two filters, so that a line that weakens one
+// of the tones does not matter.
 type FSKDecoder struct {
-	hist  [fskHistory]float64
-	n     uint64
-	mark  [fskWindow]complex128
-	space [fskWindow]complex128
+	n      uint64
+	lo     complex128          // the mixer's oscillator
+	step   complex128          // and how it turns
+	mixed  [fskTaps]complex128 // oldest first
+	square [8]float64          // of the last samples, for the carrier
+	energy float64             // their sum
+	prev   complex128          // the filter's last output
+	turns  [fskAverage]float64 // of phase, radians a sample
+	sum    float64             // of turns
+	d      float64             // the decision value: above 0 is mark
 
-	energy  float64 // smoothed square
-	d       float64 // the last decision value: above 0 is mark
-	avg     [2]float64
-	prev    complex128
-	turn    complex128 // sums the mark's phase advance
-	markRun float64    // samples of mark in a row
+	markRun float64 // samples of mark in a row
+	markSum float64 // of the phase turns in it, edges left out
+	mark    float64 // mean turn of the mark before the message
 	carrier bool
+	level   float64 // mean square of the signal, smoothed
 
 	// The octet being received.
 	inOctet bool
@@ -157,14 +169,7 @@ type FSKDecoder struct {
 
 // NewFSKDecoder makes a decoder.
 func NewFSKDecoder() *FSKDecoder {
-	d := &FSKDecoder{}
-	// Between the two standards' frequencies: 50 Hz off is nothing to a
-	// window of 0.9 ms.
-	for i := range d.mark {
-		d.mark[i] = cmplx.Rect(1, -2*math.Pi*1250/Rate*float64(i))
-		d.space[i] = cmplx.Rect(1, -2*math.Pi*2150/Rate*float64(i))
-	}
-	return d
+	return &FSKDecoder{lo: 1, step: cmplx.Rect(1, -2*math.Pi*fskCentre/Rate)}
 }
 
 // Write takes samples and returns the messages that ended in them. The slice
@@ -178,77 +183,67 @@ func (d *FSKDecoder) Write(samples []int16) []FSKMessage {
 }
 
 func (d *FSKDecoder) sample(x float64) {
-	d.hist[d.n%fskHistory] = x
-	d.n++
-	d.energy += (x*x - d.energy) / 16
+	k := d.n % uint64(len(d.square))
+	d.energy += x*x - d.square[k]
+	d.square[k] = x * x
+	if d.n++; d.n%4096 == 0 {
+		d.lo /= complex(cmplx.Abs(d.lo), 0)
+	}
+	d.lo *= d.step
+	copy(d.mixed[:], d.mixed[1:])
+	d.mixed[fskTaps-1] = complex(x, 0) * d.lo
 	floor := Amplitude(fskFloor)
-	if d.energy < floor*floor/2 {
+	if d.energy < floor*floor/2*float64(len(d.square)) {
 		if d.carrier {
 			d.carrier = false
 			d.lost(errCarrier)
-			d.synced, d.markRun, d.inOctet = false, 0, false
-			d.avg = [2]float64{}
+			d.markRun, d.markSum, d.inOctet = 0, 0, false
 		}
 		return
 	}
 	d.carrier = true
-	var m, s complex128
-	for i := range fskWindow {
-		v := complex(d.hist[(d.n-fskWindow+uint64(i))%fskHistory], 0)
-		m += v * d.mark[i]
-		s += v * d.space[i]
+	d.level += (d.energy/float64(len(d.square)) - d.level) / 64
+	var z complex128
+	for i, c := range fskFilter {
+		z += d.mixed[i] * complex(c, 0)
 	}
-	// A long line weakens the space by up to 10 dB: weigh each by what it was.
-	wm, ws := 1.0, 1.0
-	if d.avg[0] > 0 && d.avg[1] > 0 {
-		r := math.Sqrt(math.Max(0.06, math.Min(16, d.avg[1]/d.avg[0])))
-		wm, ws = 1/r, r
-	}
-	am, as := sq(m), sq(s)
+	turn := cmplx.Phase(z * cmplx.Conj(d.prev))
+	d.prev = z
+	d.sum += turn - d.turns[d.n%fskAverage]
+	d.turns[d.n%fskAverage] = turn
 	old := d.d
-	d.d = wm*am - ws*as
+	d.d = -d.sum
 	now := float64(d.n)
-	if d.d > 0 {
-		if d.markRun > 8 {
-			d.turn += m * cmplx.Conj(d.prev)
+	switch {
+	case d.d > 0:
+		if d.markRun++; d.markRun > fskAverage {
+			d.markSum += turn
 		}
-		d.markRun++
-	} else {
-		if d.markRun > 0 && d.markRun >= fskMark*Rate/Baud && len(d.msg) == 0 {
-			d.synced = true
-		}
+	case d.markRun > 0:
+		d.sync()
+		d.markRun, d.markSum = 0, 0
 	}
-	d.prev = m
 	if d.synced {
-		d.uart(old, now, am, as)
-	} else if d.d > 0 != (old > 0) {
-		// Learn the two levels from the alternation before the message.
-		d.learn(am, as)
-	}
-	if d.d <= 0 {
-		if !d.synced {
-			d.turn = 0
-		}
-		d.markRun = 0
+		d.uart(old, now)
 	}
 }
 
-// learn follows the level of the mark or space heard now.
-func (d *FSKDecoder) learn(am, as float64) {
-	k, v := 0, as
-	if d.d > 0 {
-		k, v = 1, am
+// sync is called at the end of a run of mark: if it was long enough, and near
+// either modem's mark, a message may begin.
+func (d *FSKDecoder) sync() {
+	if len(d.msg) > 0 || d.inOctet || d.markRun < fskMark*Rate/Baud {
+		return
 	}
-	if d.avg[k] == 0 {
-		d.avg[k] = v
-	} else {
-		d.avg[k] += (v - d.avg[k]) / 8
+	mean := d.markSum / (d.markRun - fskAverage)
+	if hz := fskCentre + mean/(2*math.Pi)*Rate; hz < Bell202.Mark-60 || hz > V23.Mark+60 {
+		return
 	}
+	d.mark, d.synced = mean, true
 }
 
 // uart finds octets in the decisions. old and d.d are the decision values one
 // sample ago and now.
-func (d *FSKDecoder) uart(old, now float64, am, as float64) {
+func (d *FSKDecoder) uart(old, now float64) {
 	if !d.inOctet {
 		switch {
 		case old > 0 && d.d <= 0:
@@ -264,9 +259,6 @@ func (d *FSKDecoder) uart(old, now float64, am, as float64) {
 		return
 	}
 	value := old + (d.d-old)*(at-(now-1))
-	if value > 0 == (d.d > 0) && d.bit > 0 {
-		d.learn(am, as)
-	}
 	switch {
 	case d.bit == 0 && value > 0: // a spike, no start bit
 		d.inOctet = false
@@ -305,9 +297,9 @@ func (d *FSKDecoder) lost(err error) {
 
 func (d *FSKDecoder) finish(err error) {
 	modem := Bell202.Name
-	if cmplx.Phase(d.turn)/(2*math.Pi)*Rate > 1250 {
+	if fskCentre+d.mark/(2*math.Pi)*Rate > (Bell202.Mark+V23.Mark)/2 {
 		modem = V23.Name
 	}
-	d.out = append(d.out, FSKMessage{Modem: modem, Octets: d.msg, Err: err, At: d.n, Level: powerLevel(d.energy)})
-	d.msg, d.synced, d.inOctet, d.turn = nil, false, false, 0
+	d.out = append(d.out, FSKMessage{Modem: modem, Octets: d.msg, Err: err, At: d.n, Level: powerLevel(d.level)})
+	d.msg, d.synced, d.inOctet = nil, false, false
 }

@@ -42,13 +42,14 @@ type ToneEvent struct {
 // told them apart. Two tones of a zone that sound alike (busy and congestion
 // in Japan) are named as the one that stands first.
 type Recogniser struct {
-	bank bank
-	hpf  highpass
-	hist [toneSpan]toneLook
-	raw  float64 // energy of the block under way, before the filter
-	n    uint64
-	sets []freqSet
-	cand []pattern
+	bank   bank
+	hpf    highpass
+	hist   [toneSpan]toneLook
+	shares []float64 // of each frequency in a look
+	raw    float64   // energy of the block under way, before the filter
+	n      uint64
+	sets   []freqSet
+	cand   []pattern
 
 	obs     []observed // closed segments and the open one, oldest first; never begins with silence
 	pending int        // a set seen but not yet often enough, -1 for none
@@ -116,6 +117,7 @@ func NewRecogniser(z Zone) *Recogniser {
 					set.hz = append(set.hz, f)
 				}
 			}
+			set.modulated = set.modulated && len(set.hz) == 3
 			st := step{set: -1, ms: s.MS, once: s.Once}
 			if len(set.hz) > 0 {
 				st.set = r.setIndex(set)
@@ -152,6 +154,7 @@ func NewRecogniser(z Zone) *Recogniser {
 		})
 	}
 	r.bank.init(hz, toneBlock)
+	r.shares = make([]float64, len(hz))
 	for i := range r.hist {
 		r.hist[i].x = make([]complex128, len(hz))
 	}
@@ -241,11 +244,8 @@ func (r *Recogniser) block() {
 
 // judge finds the set of frequencies that the last 40 ms hold, -1 for none.
 func (r *Recogniser) judge(energy float64) int {
-	var shares [32]float64
+	shares := r.shares
 	for f := range r.bank.hz {
-		if f == len(shares) {
-			break
-		}
 		turn, acc := r.bank.turn[f], complex128(0)
 		for i := toneSpan - 1; i >= 0; i-- {
 			acc = acc*turn + r.hist[i].x[f]

@@ -3,6 +3,7 @@ package tone
 import (
 	"math"
 	"math/rand/v2"
+	"unicode"
 )
 
 // speech makes ms milliseconds of something that has speech's troubles for
@@ -54,4 +55,9 @@ func speech(ms int, seed uint64) []int16 {
 		}
 	}
 	return out[:ms*PerMS]
+}
+
+// rangeTable is the characters from lo to hi.
+func rangeTable(lo, hi uint16) *unicode.RangeTable {
+	return &unicode.RangeTable{R16: []unicode.Range16{{Lo: lo, Hi: hi, Stride: 1}}}
 }
