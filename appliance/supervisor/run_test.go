@@ -404,7 +404,7 @@ func TestSocketsSurviveRestarts(t *testing.T) {
 // TestWatchdogExpiry: a service that hangs is ended and started again.
 func TestWatchdogExpiry(t *testing.T) {
 	r := run(t, map[string]string{
-		"a": "Type=notify\nExecStart=role hang\nWatchdogSec=2s\nRestart=on-watchdog\nTimeoutStopSec=10s\n",
+		"a": "Type=notify\nExecStart=role hang\nWatchdogSec=2s\nRestart=on-watchdog\nTimeoutStopSec=1s\n",
 	}, nil)
 	s := r.until("a", func(s appliance.Service) bool { return s.Restarts > 0 && s.Up() })
 	if want := "its watchdog was not fed for 2s"; s.LastError != want {

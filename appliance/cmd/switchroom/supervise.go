@@ -68,6 +68,7 @@ func supervise(ctx context.Context, args []string, _, stderr io.Writer) error {
 	if os.Getpid() == 1 {
 		return process1(ctx, cfg)
 	}
+	stderr = &oneByOne{w: stderr}
 	following, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
@@ -195,4 +196,16 @@ func foreign(n *reap.Nursery) boot.Runner {
 		}
 		return 0, output, nil
 	}
+}
+
+// oneByOne lets several goroutines write lines to one writer.
+type oneByOne struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (o *oneByOne) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.w.Write(p)
 }
