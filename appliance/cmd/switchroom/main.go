@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"switchroom/appliance/network"
 	"switchroom/appliance/supervisor/control"
 	"switchroom/appliance/supervisor/process"
 	"switchroom/dahdi/dahdictl"
@@ -86,6 +87,7 @@ func commands() []command {
 		{"supervisor", "", "run the services (process 1 of the box)", supervise},
 		{"ports", "", "drive the telephony cards", cards},
 		{"dahdictl", "<command>", "look at the ports of the telephone cards, and set them", dahdictl.Main},
+		{"network", "[-interface port]", "keep the first Ethernet port up", network.Main},
 		{"site", "apply", "make Asterisk's configuration from the site document", site},
 		{"modprobe", "<module> [parameter=value…]", "load a driver", loadModule},
 	}

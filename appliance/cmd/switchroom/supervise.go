@@ -147,7 +147,17 @@ func runBox(ctx context.Context, cfg supervisor.Config, sys *boot.System) (appli
 	})
 	background.Go(func() { keeper.Run(running) })
 	background.Go(func() { remember(running, keeper, sys, cfg.Log) })
-	cfg.Health = func(h appliance.Health) { keeper.Report(h.OK, h.Failing) }
+	healthy := make(chan struct{}, 1)
+	cfg.Health = func(h appliance.Health) {
+		keeper.Report(h.OK, h.Failing)
+		if h.OK {
+			select {
+			case healthy <- struct{}{}:
+			default:
+			}
+		}
+	}
+	background.Go(func() { markGood(running, sys.MarkGood, healthy, cfg.Log) })
 
 	cfg.Notes = func() []string {
 		st := sys.State()
@@ -161,6 +171,32 @@ func runBox(ctx context.Context, cfg supervisor.Config, sys *boot.System) (appli
 		return notes
 	}
 	return supervisor.Run(ctx, cfg)
+}
+
+// markGood tells the boot loader that this firmware is good, as soon as the box
+// is healthy. If that fails, it is tried again while the box is.
+func markGood(ctx context.Context, mark func() error, healthy <-chan struct{}, log *slog.Logger) {
+	for {
+		select {
+		case <-healthy:
+		case <-ctx.Done():
+			return
+		}
+		err := mark()
+		switch {
+		case errors.Is(err, boot.ErrNoSlot):
+			log.Info("no slot is marked good", "err", err)
+			return
+		case err == nil:
+			return
+		}
+		log.Error("the slot could not be marked good, so the boot loader may give it up", "err", err)
+		select {
+		case <-time.After(time.Minute):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // remember gives the watchdog's keeper its history, once there is a place for

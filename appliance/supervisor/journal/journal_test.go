@@ -29,13 +29,16 @@ func TestParseLine(t *testing.T) {
 		"<3>broken": {Error, "broken"},
 		"<7>":       {Debug, ""},
 		"<9>what":   {Info, "<9>what"},
-		"time=2026-01-01T00:00:00Z level=WARN msg=x":                {Warning, "time=2026-01-01T00:00:00Z level=WARN msg=x"},
+		"time=2026-01-01T00:00:00Z level=WARN msg=x":                {Warning, "msg=x"},
 		`{"time":"2026-01-01T00:00:00Z","level":"ERROR","msg":"x"}`: {Error, `{"time":"2026-01-01T00:00:00Z","level":"ERROR","msg":"x"}`},
-		`{"time":broken`:        {Info, `{"time":broken`},
-		"time=x level=LOUD":     {Info, "time=x level=LOUD"},
-		"a\x1b[31mred\x07\tb\r": {Info, `a\x1b[31mred\x07` + "\tb"},
-		"grüße \xff 你好":         {Info, "grüße � 你好"},
-		"\u202eevil\u2028line":  {Info, `\u202eevil\u2028line`},
+		`{"time":broken`:            {Info, `{"time":broken`},
+		"time=x level=LOUD":         {Info, "time=x level=LOUD"},
+		`level=ERROR msg="a b" c=1`: {Error, `msg="a b" c=1`},
+		"level=":                    {Info, "level="},
+		"time=":                     {Info, "time="},
+		"a\x1b[31mred\x07\tb\r":     {Info, `a\x1b[31mred\x07` + "\tb"},
+		"grüße \xff 你好":             {Info, "grüße � 你好"},
+		"\u202eevil\u2028line":      {Info, `\u202eevil\u2028line`},
 	} {
 		if level, text := parseLine([]byte(in)); level != want.level || text != want.text {
 			t.Errorf("parseLine(%q) = %v, %q; want %v, %q", in, level, text, want.level, want.text)

@@ -89,15 +89,23 @@ func parseLine(line []byte) (Level, string) {
 	case len(line) >= 3 && line[0] == '<' && line[2] == '>' && line[1] >= '0' && line[1] <= '7':
 		level = Level(line[1] - '0')
 		line = line[3:]
-	case bytes.HasPrefix(line, []byte("time=")):
-		if _, after, ok := bytes.Cut(line[:min(len(line), 80)], []byte(" level=")); ok {
-			word, _, _ := bytes.Cut(after, []byte(" "))
-			level = slogLevel(string(word))
+	case bytes.HasPrefix(line, []byte("time=")), bytes.HasPrefix(line, []byte("level=")):
+		rest := line
+		if line[0] == 't' {
+			_, rest, _ = bytes.Cut(line, []byte(" "))
+		}
+		word, after, _ := bytes.Cut(rest, []byte(" "))
+		if name, ok := bytes.CutPrefix(word, []byte("level=")); ok {
+			if l, ok := slogLevel(string(name)); ok {
+				level, line = l, after // its time and level are ours
+			}
 		}
 	case bytes.HasPrefix(line, []byte(`{"time":`)):
 		var head struct{ Level string }
 		if json.Unmarshal(line, &head) == nil && head.Level != "" {
-			level = slogLevel(head.Level)
+			if l, ok := slogLevel(head.Level); ok {
+				level = l
+			}
 		}
 	case bytes.HasPrefix(line, []byte("[")):
 		if _, after, ok := bytes.Cut(line[:min(len(line), 60)], []byte("] ")); ok {
@@ -116,12 +124,12 @@ var asteriskLevels = map[string]Level{
 }
 
 // slogLevel turns slog's name of a level, like "WARN" or "DEBUG-2", into ours.
-func slogLevel(name string) Level {
+func slogLevel(name string) (Level, bool) {
 	var l slog.Level
 	if l.UnmarshalText([]byte(name)) != nil {
-		return Info
+		return 0, false
 	}
-	return fromSlog(l)
+	return fromSlog(l), true
 }
 
 func fromSlog(l slog.Level) Level {
