@@ -99,3 +99,25 @@ func TestAnswersInEveryEframe(t *testing.T) {
 		}
 	}
 }
+
+// FuzzFrame feeds the card any frame.
+func FuzzFrame(f *testing.F) {
+	r := newRig(f, Config{Ports: all(FXS)})
+	r.frame()
+	f.Add(r.tx[:], byte(1))
+	f.Fuzz(func(t *testing.T, tx []byte, kinds byte) {
+		cfg := Config{VPMOCT032: kinds&1 != 0, ALaw: kinds&2 != 0}
+		for m := range cfg.Ports {
+			cfg.Ports[m] = Kind((int(kinds) + m) % 3)
+		}
+		r := newRig(t, cfg)
+		for len(tx) > 0 {
+			n := copy(r.tx[:], tx)
+			tx = tx[n:]
+			r.card.Frame(r.tx[:], r.rx[:])
+			if got := r.rx[7*128+107]; !cfg.VPMOCT032 && got != 0xff {
+				t.Errorf("an octet that nobody drives is %#x", got)
+			}
+		}
+	})
+}

@@ -36,7 +36,7 @@ func Listen(path string) (*net.UnixListener, error) {
 // Serve lets clients use the device, one after the other; who comes while there
 // is one is turned away. It returns when the context ends, with its error, or
 // when the listener fails; it closes the listener. Between clients the device is
-// reset.
+// reset. log may be nil.
 func Serve(ctx context.Context, l *net.UnixListener, dev Device, log *slog.Logger) error {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -74,8 +74,11 @@ func Serve(ctx context.Context, l *net.UnixListener, dev Device, log *slog.Logge
 }
 
 // ServeConn lets one client use the device, until it hangs up, which is no error.
-// It closes the connection.
+// It closes the connection. log may be nil.
 func ServeConn(ctx context.Context, conn *net.UnixConn, dev Device, log *slog.Logger) error {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	fd, err := detach(conn)
 	if err != nil {
 		return fmt.Errorf("taking over a vfio-user connection: %w", err)
