@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"switchroom/appliance/network"
+	"switchroom/appliance/rescue"
 	"switchroom/appliance/supervisor/control"
 	"switchroom/appliance/supervisor/process"
 	"switchroom/dahdi/dahdictl"
@@ -88,6 +89,7 @@ func commands() []command {
 		{"ports", "", "drive the telephony cards", cards},
 		{"dahdictl", "<command>", "look at the ports of the telephone cards, and set them", dahdictl.Main},
 		{"network", "[-interface port]", "keep the first Ethernet port up", network.Main},
+		{"rescue", "[allow]", "a shell on the serial console, if the owner allows it", rescue.Main},
 		{"site", "apply", "make Asterisk's configuration from the site document", site},
 		{"modprobe", "<module> [parameter=value…]", "load a driver", loadModule},
 	}
