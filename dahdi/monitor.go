@@ -1,6 +1,7 @@
 package dahdi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,7 +97,8 @@ func NewMonitor(drv Driver, ports []Port, cfg MonitorConfig) *Monitor {
 		if p.Kind == KindFXS || p.Kind == KindFXO {
 			m.ports = append(m.ports, p)
 			m.trackers[p.Number] = &tracker{status: Status{Port: p.Number, Kind: p.Kind, Signalling: p.Signalling,
-				Activity: ActivityUnusable, Hook: HookUnknown, Claimed: p.InUse, Alarms: p.Alarms}}
+				Activity: ActivityUnusable, Hook: HookUnknown, Claimed: p.InUse, Alarms: p.Alarms},
+				untold: p.Kind == KindFXS}
 		}
 	}
 	return m
@@ -152,7 +154,15 @@ func (m *Monitor) claims(now time.Time, next *time.Time) map[int]bool {
 	return all
 }
 
-// voltages measures all lines, if it is time.
+// hookUnknown reports whether the driver has not told a telephone's hook yet.
+func (m *Monitor) hookUnknown(port int) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.trackers[port].untold
+}
+
+// voltages measures all lines, if it is time, and the telephones whose hook
+// has to be found out that way.
 func (m *Monitor) voltages(ctx context.Context, now time.Time, next *time.Time) map[int]int {
 	if m.cfg.VoltageInterval < 0 || now.Before(*next) {
 		return nil
@@ -160,7 +170,7 @@ func (m *Monitor) voltages(ctx context.Context, now time.Time, next *time.Time) 
 	*next = now.Add(m.cfg.VoltageInterval)
 	all := map[int]int{}
 	for _, p := range m.ports {
-		if p.Kind != KindFXO || ctx.Err() != nil {
+		if ctx.Err() != nil || p.Kind == KindFXS && !m.hookUnknown(p.Number) {
 			continue
 		}
 		mV, err := m.drv.Voltage(p.Number)
@@ -189,11 +199,15 @@ func (m *Monitor) look(now time.Time, claimed map[int]bool, measured map[int]int
 		}
 		m.mu.Lock()
 		t := m.trackers[p.Number]
+		v, ok := measured[p.Number]
+		if ok && p.Kind == KindFXS {
+			t.measure(v)
+		}
 		s := t.next(params, now)
 		if c, ok := claimed[p.Number]; ok {
 			s.Claimed = c
 		}
-		if v, ok := measured[p.Number]; ok && (s.Millivolts == nil || abs(v-*s.Millivolts) >= voltStep) {
+		if ok && p.Kind == KindFXO && (s.Millivolts == nil || abs(v-*s.Millivolts) >= voltStep) {
 			s.Millivolts = &v
 		}
 		if changed := differences(t.status, s); len(changed) > 0 {
@@ -229,10 +243,26 @@ func differences(a, b Status) []string {
 }
 
 // tracker remembers what one look at a channel can't tell: whether a pause
-// belongs to ringing.
+// belongs to ringing, and the hook of a telephone that was picked up before
+// the port was configured, which the driver tells only when it changes.
 type tracker struct {
-	status Status
-	rang   time.Time // when the exchange was last seen ringing
+	status   Status
+	rang     time.Time // when the exchange was last seen ringing
+	untold   bool      // the driver has not told the hook of this telephone
+	measured Hook      // what the voltage says of it
+}
+
+// measure judges a telephone's hook by the voltage between its wires: about
+// 48 V on hook, 5 to 15 V with a telephone's current flowing, and none while
+// the port takes the battery away.
+func (t *tracker) measure(mV int) {
+	switch v := abs(mV); {
+	case v < 2_000:
+	case v < 20_000:
+		t.measured = HookOff
+	default:
+		t.measured = HookOn
+	}
 }
 
 func (t *tracker) next(p Params, now time.Time) Status {
@@ -270,8 +300,9 @@ func (t *tracker) telephone(s *Status, p Params) {
 	case HookOff:
 		s.Hook = HookOff
 	case HookUnknown:
-		s.Hook = HookUnknown
+		s.Hook = cmp.Or(t.measured, HookUnknown)
 	}
+	t.untold = p.RxHook == HookUnknown
 	s.Ringing = p.TxHook == HookStart || t.status.Ringing && p.TxHook == HookOff && s.Hook != HookOff
 }
 

@@ -62,7 +62,7 @@ func TestMonitorTelephone(t *testing.T) {
 			activity dahdi.Activity
 			hook     dahdi.Hook
 		}{
-			{dahdi.HookUnknown, dahdi.HookOn, step, dahdi.ActivityIdle, dahdi.HookUnknown},
+			{dahdi.HookUnknown, dahdi.HookOn, step, dahdi.ActivityIdle, dahdi.HookOn}, // not told, but 48 V
 			{dahdi.HookOn, dahdi.HookStart, step, dahdi.ActivityRinging, dahdi.HookOn},
 			{dahdi.HookOn, dahdi.HookOff, 4 * time.Second, dahdi.ActivityRinging, dahdi.HookOn}, // the pause
 			{dahdi.HookOn, dahdi.HookStart, step, dahdi.ActivityRinging, dahdi.HookOn},
@@ -75,6 +75,31 @@ func TestMonitorTelephone(t *testing.T) {
 			if s := after(m, c.wait, 1); s.Activity != c.activity || s.Hook != c.hook || s.Ringing != (c.activity == dahdi.ActivityRinging) {
 				t.Errorf("step %d: %s, hook %s, ringing %t; want %s, %s", i, s.Activity, s.Hook, s.Ringing, c.activity, c.hook)
 			}
+		}
+	})
+}
+
+// TestMonitorPickedUpBefore: the driver does not tell of a telephone that was
+// off the hook when its port was configured.
+func TestMonitorPickedUpBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := configured(t, dahdi.KindFXS)
+		f.SetVoltage(1, 0)
+		m := watch(t, f)
+		if s := after(m, time.Second, 1); s.Hook != dahdi.HookUnknown || s.Activity != dahdi.ActivityIdle {
+			t.Errorf("with the battery away: %+v", s)
+		}
+		f.SetVoltage(1, 8_300)
+		if s := after(m, 10*time.Second, 1); s.Hook != dahdi.HookOff || s.Activity != dahdi.ActivityBusy || s.Millivolts != nil {
+			t.Errorf("with a telephone's voltage: %+v", s)
+		}
+		f.SetVoltage(1, 47_000)
+		if s := after(m, 10*time.Second, 1); s.Hook != dahdi.HookOn {
+			t.Errorf("with the voltage of no telephone: %+v", s)
+		}
+		f.Set(1, hooks(dahdi.HookOff, dahdi.HookOff))
+		if s := after(m, time.Second, 1); s.Hook != dahdi.HookOff {
+			t.Errorf("when the driver tells: %+v", s)
 		}
 	})
 }

@@ -168,7 +168,7 @@ func buildTone(t ToneSpec, first int) ([]ToneDef, error) {
 	}
 	if timed {
 		if loop < 0 {
-			return nil, fmt.Errorf("%q has no element to go on with: all are marked with !", t.Spec)
+			return nil, fmt.Errorf("%q has no element to go on with: every one is marked as played once", t.Spec)
 		}
 		defs[len(defs)-1].Next = int32(loop)
 	}
