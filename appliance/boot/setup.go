@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -273,6 +274,17 @@ func (s *System) coldplug(ctx context.Context) {
 		defer events.Close()
 		defer context.AfterFunc(ctx, func() { events.Close() })()
 	}
+	// What the telephones wait for comes first: the card's driver is being
+	// loaded, and the data partition mounted.
+	select {
+	case <-s.dataReady:
+	case <-ctx.Done():
+		return
+	}
+	runtime.LockOSThread() // and never unlocked: the priority goes with the thread
+	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, backgroundNice); err != nil {
+		s.log.Warn("drivers are loaded with full priority", "err", err)
+	}
 	start := time.Now()
 	s.loadAll()
 	s.log.Info("drivers loaded", "took", time.Since(start).Round(time.Millisecond))
@@ -287,9 +299,7 @@ func (s *System) coldplug(ctx context.Context) {
 			}
 			return
 		case e.Action == "add" && e.Vars["MODALIAS"] != "":
-			if err := s.modules.LoadFor(e.Vars["MODALIAS"], s.notOurs); err != nil {
-				s.log.Warn("a driver was not loaded", "device", e.DevPath, "err", err)
-			}
+			s.loadFor(e.Vars["MODALIAS"])
 		}
 	}
 }
@@ -300,9 +310,30 @@ func (s *System) loadAll() {
 		s.problem("looking for devices: %v", err)
 		return
 	}
-	if err := s.modules.LoadForAll(aliases, 2, s.notOurs); err != nil {
-		s.log.Warn("some drivers were not loaded", "err", err)
+	for _, a := range aliases {
+		s.loadFor(a)
 	}
+}
+
+// loadFor loads the drivers of one device, on the thread that calls it.
+func (s *System) loadFor(modalias string) {
+	if isDisplay(modalias) {
+		return
+	}
+	if err := s.modules.LoadFor(modalias, s.notOurs); err != nil {
+		s.log.Warn("a driver was not loaded", "device", modalias, "err", err)
+	}
+}
+
+// backgroundNice is the priority that drivers are loaded with which nothing
+// waits for.
+const backgroundNice = 10
+
+// isDisplay reports whether a modalias is a graphics card's, PCI class 03: the
+// firmware's own text or frame buffer is enough for a console, and a driver
+// takes longer to start than Asterisk.
+func isDisplay(modalias string) bool {
+	return strings.HasPrefix(modalias, "pci:") && strings.Contains(modalias, "bc03")
 }
 
 // notOurs refuses drivers that others load.

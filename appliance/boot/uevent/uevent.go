@@ -81,7 +81,9 @@ func (l *Listener) Next() (Event, error) {
 		})
 		switch {
 		case waited != nil:
-			return Event{}, fmt.Errorf("waiting for device events: %w", waited)
+			// The poller has an error of its own for this, which is not
+			// exported.
+			return Event{}, fmt.Errorf("waiting for device events: %w (%v)", os.ErrClosed, waited)
 		case errors.Is(err, unix.ENOBUFS):
 			return Event{}, ErrOverrun
 		case errors.Is(err, unix.EINTR):

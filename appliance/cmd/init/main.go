@@ -126,6 +126,7 @@ func run(console *console) error {
 	if err := writeHandover(handOver, report); err != nil {
 		return err
 	}
+	console.info("root %s mounted: starting the supervisor", part.Device)
 	if err := switchRoot(); err != nil {
 		return err
 	}
