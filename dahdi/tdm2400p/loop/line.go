@@ -216,7 +216,11 @@ type RingOptions struct {
 func (l *Line) Ring(opt RingOptions) error {
 	l.plant.mu.Lock()
 	defer l.plant.mu.Unlock()
-	return l.startRing(opt)
+	if err := l.startRing(opt); err != nil {
+		return err
+	}
+	l.ring.since++ // it begins with the next frame
+	return nil
 }
 
 func (l *Line) startRing(opt RingOptions) error {
@@ -358,7 +362,7 @@ func (l *Line) Hangup(how string, ms int) error {
 	}
 	l.plant.mu.Lock()
 	defer l.plant.mu.Unlock()
-	return l.hangup(how, ms)
+	return l.hangup(how, ms+1) // it begins with the next frame
 }
 
 func (l *Line) hangup(how string, ms int) error {

@@ -35,9 +35,10 @@ type Port struct {
 	duplex  *Duplex
 	dtmf    *tone.DTMFDetector
 	prog    *tone.Recogniser
-	peer    *Port   // hears what this port hears; the port itself is an echo
-	fifo    []int16 // what the peers said, to be sent
-	pcm     [8]int16
+	peer    *Port    // hears what this port hears; the port itself is an echo
+	fifo    []int16  // what the peers said, to be sent
+	pcm     [8]int16 // heard in this frame
+	out     [8]int16 // said in this frame
 }
 
 // quietFrames of silence flush every detector's memory.
@@ -133,7 +134,8 @@ func (t *Port) speak(out *[8]byte) {
 		}
 		return
 	}
-	var pcm [8]int16
+	pcm := &t.out
+	clear(pcm[:])
 	n := 0
 	for n < len(pcm) && len(t.playing) > 0 {
 		head := t.playing[0]
@@ -152,7 +154,7 @@ func (t *Port) speak(out *[8]byte) {
 		t.fifo = append(t.fifo[:0], t.fifo[len(pcm):]...)
 	}
 	if t.duplex != nil {
-		t.duplex.pull(&pcm)
+		t.duplex.pull(pcm)
 	}
 	for i, s := range pcm {
 		out[i] = t.law.Encode(s)

@@ -131,12 +131,16 @@ func matcher(event string, want []string) func(Event) bool {
 	}
 }
 
-// heard fails if the port does not remember such an event.
-func (r *rig) heard(port int, event string, want ...string) {
+// heard gives the first such event that the port remembers, and fails if there
+// is none.
+func (r *rig) heard(port int, event string, want ...string) Event {
 	r.t.Helper()
-	if !slices.ContainsFunc(r.plant.Events(port), matcher(event, want)) {
-		r.t.Errorf("port %d: no %s %v; its events:\n%s", port, event, want, r.dump(port))
+	events := r.plant.Events(port)
+	i := slices.IndexFunc(events, matcher(event, want))
+	if i < 0 {
+		r.t.Fatalf("port %d: no %s %v; its events:\n%s", port, event, want, r.dump(port))
 	}
+	return events[i]
 }
 
 // until runs up to ms until an event of the port says all of want ("k=v").

@@ -243,7 +243,7 @@ func (t *Telephone) Flash(ms int) error {
 	t.closed = false
 	t.deaf()
 	gen := t.gen
-	t.after(ms, func() {
+	t.after(ms+1, func() { // it opens with the next frame
 		if t.gen == gen {
 			t.closed = true
 		}
