@@ -101,6 +101,8 @@ func role(name string, args []string) int {
 		notify("READY=1")
 		<-ended
 		return 0
+	case "init":
+		return beInit(args[0])
 	case "deaf": // hears nothing
 		signal.Ignore(syscall.SIGTERM)
 		select {}
