@@ -11,6 +11,7 @@ import (
 
 	"switchroom/appliance"
 	"switchroom/appliance/supervisor/journal"
+	"switchroom/appliance/supervisor/notify"
 	"switchroom/appliance/supervisor/reap"
 	"switchroom/appliance/supervisor/unit"
 )
@@ -165,5 +166,5 @@ type process interface {
 // A storedFD is a file that a service gave us to keep (FDSTORE=1).
 type storedFD struct {
 	name string
-	file *os.File
+	file *notify.File
 }

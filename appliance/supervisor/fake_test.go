@@ -411,3 +411,19 @@ func mustParse(t *testing.T, text string) notify.Message {
 	}
 	return msg
 }
+
+// newFile opens a file; its number is high, so that nobody else gets it once it
+// is closed.
+func newFile(t *testing.T) *notify.File {
+	t.Helper()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	fd, err := unix.FcntlInt(null.Fd(), unix.F_DUPFD_CLOEXEC, 500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return notify.NewFile(fd)
+}

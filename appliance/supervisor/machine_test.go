@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"errors"
-	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -10,7 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"switchroom/appliance"
+	"switchroom/appliance/supervisor/notify"
 	"switchroom/appliance/supervisor/reap"
 )
 
@@ -600,20 +602,18 @@ func TestMainPID(t *testing.T) {
 func TestFDStore(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBox(t, map[string]string{"a": "Type=notify\nFileDescriptorStoreMax=2\nRestart=always\n"}, nil)
-		open := func() *os.File {
-			f, err := os.Open(os.DevNull)
-			must(t, err)
-			return f
-		}
-		give := func(name string) *os.File {
-			f := open()
+		give := func(name string) *notify.File {
 			msg := mustParse(t, "FDSTORE=1\nFDNAME="+name)
-			msg.PID, msg.Files = b.main("a").pid, []*os.File{f}
+			f := newFile(t)
+			msg.PID, msg.Files = b.main("a").pid, []*notify.File{f}
 			b.m.notified(msg)
 			synctest.Wait()
 			return f
 		}
-		closed := func(f *os.File) bool { return f.Fd() == ^uintptr(0) }
+		closed := func(f *notify.File) bool {
+			_, err := unix.FcntlInt(uintptr(f.FD()), unix.F_GETFD, 0)
+			return err == unix.EBADF
+		}
 		one, two, three := give("one"), give("two"), give("three")
 		if closed(one) || closed(two) || !closed(three) {
 			t.Errorf("closed: %v %v %v; want only the third, for which there is no room", closed(one), closed(two), closed(three))
@@ -625,7 +625,7 @@ func TestFDStore(t *testing.T) {
 		b.die("a", code(1))
 		b.pass(time.Second)
 		fds := b.main("a").req.fds
-		if len(fds) != 1 || fds[0].name != "two" || fds[0].file != two || closed(two) {
+		if len(fds) != 1 || fds[0].name != "two" || closed(two) {
 			t.Errorf("the next start got %v; want the file two", fds)
 		}
 		must(t, b.m.Stop(t.Context(), "a"))
@@ -639,13 +639,12 @@ func TestFDStore(t *testing.T) {
 func TestBarrier(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBox(t, map[string]string{"a": ""}, nil)
-		f, err := os.Open(os.DevNull)
-		must(t, err)
+		f := newFile(t)
 		msg := mustParse(t, "BARRIER=1")
-		msg.PID, msg.Files = b.main("a").pid, []*os.File{f}
+		msg.PID, msg.Files = b.main("a").pid, []*notify.File{f}
 		b.m.notified(msg)
 		synctest.Wait()
-		if f.Fd() != ^uintptr(0) {
+		if _, err := unix.FcntlInt(uintptr(f.FD()), unix.F_GETFD, 0); err != unix.EBADF {
 			t.Error("the barrier's file is still open")
 		}
 	})

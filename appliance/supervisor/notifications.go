@@ -3,6 +3,8 @@ package supervisor
 import (
 	"fmt"
 
+	"golang.org/x/sys/unix"
+
 	"switchroom/appliance/supervisor/notify"
 	"switchroom/appliance/supervisor/unit"
 )
@@ -178,4 +180,19 @@ func (s *service) store(msg *notify.Message) {
 		}
 	}
 	msg.Files = rest
+}
+
+// copyFDs gives copies of the stored files: they are used by another goroutine,
+// while the service may have one removed.
+func (s *service) copyFDs() []storedFD {
+	var copies []storedFD
+	for _, f := range s.fds {
+		fd, err := unix.FcntlInt(uintptr(f.file.FD()), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			s.m.cfg.Log.Error("copying a stored file", "service", s.unit.Name, "name", f.name, "err", err)
+			continue
+		}
+		copies = append(copies, storedFD{f.name, notify.NewFile(fd)})
+	}
+	return copies
 }

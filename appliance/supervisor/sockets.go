@@ -31,10 +31,10 @@ func newSockets(units map[string]*unit.Socket) *sockets {
 
 // files gives the sockets of the units, opened if they are not, and the names
 // under which services know them.
-func (k *sockets) files(names []string) ([]*os.File, []string, error) {
+func (k *sockets) files(names []string) ([]int, []string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var files []*os.File
+	var fds []int
 	var fdNames []string
 	for _, name := range names {
 		u := k.units[name]
@@ -46,10 +46,10 @@ func (k *sockets) files(names []string) ([]*os.File, []string, error) {
 			k.open[name] = opened
 		}
 		for _, f := range k.open[name] {
-			files, fdNames = append(files, f), append(fdNames, u.FDName)
+			fds, fdNames = append(fds, int(f.Fd())), append(fdNames, u.FDName)
 		}
 	}
-	return files, fdNames, nil
+	return fds, fdNames, nil
 }
 
 // close closes every socket, and removes the paths of those that ask for it.

@@ -60,7 +60,7 @@ func (y *system) start(_ context.Context, req request) (process, error) {
 			return nil, err
 		}
 		for _, f := range req.fds {
-			passed, names = append(passed, f.file), append(names, f.name)
+			passed, names = append(passed, f.file.FD()), append(names, f.name)
 		}
 		files.Passed = passed
 		if len(passed) > 0 {

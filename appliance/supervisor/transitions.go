@@ -21,7 +21,7 @@ func (s *service) spawn(c unit.Command, main bool) {
 		req.env = append(req.env, fmt.Sprintf("MAINPID=%d", s.main.PID()))
 	}
 	if main {
-		req.fds = append(req.fds, s.fds...)
+		req.fds = s.copyFDs()
 	}
 	if s.sub == subStopPost {
 		req.env = append(req.env, "SERVICE_RESULT="+string(s.result))
@@ -30,6 +30,9 @@ func (s *service) spawn(c unit.Command, main bool) {
 	m.spawning++
 	go func() {
 		p, err := m.run.start(m.ctx, req)
+		for _, f := range req.fds {
+			f.file.Close()
+		}
 		m.post(func() {
 			s.spawning--
 			m.spawning--

@@ -110,7 +110,7 @@ func (l *Listener) drain(fd int) {
 // one handles one datagram.
 func (l *Listener) one(text, oob []byte, flags int) {
 	var from *unix.Ucred
-	var files []*os.File
+	var files []*File
 	controls, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
 		l.log.Warn("a notification with control data that makes no sense", "err", err)
@@ -122,7 +122,7 @@ func (l *Listener) one(text, oob []byte, flags int) {
 		}
 		if fds, err := unix.ParseUnixRights(&c); err == nil {
 			for _, fd := range fds {
-				files = append(files, os.NewFile(uintptr(fd), "passed by notification"))
+				files = append(files, NewFile(fd))
 			}
 		}
 	}

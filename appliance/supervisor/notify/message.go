@@ -13,12 +13,14 @@ package notify
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 )
 
 // Bounds of a message.
@@ -49,8 +51,25 @@ type Message struct {
 	Barrier    bool          // BARRIER=1: close Files once all before was handled
 	Milestone  string        // X_SWITCHROOM_MILESTONE=…
 
-	Files []*os.File // the receiver is to close them
+	Files []*File // the receiver is to close them
 }
+
+// A File is one that was passed along. It is no os.File, because Go would
+// watch a service's socket for events that are the service's, and would change
+// its mode.
+type File struct {
+	fd   int
+	once sync.Once
+}
+
+// NewFile wraps a file descriptor.
+func NewFile(fd int) *File { return &File{fd: fd} }
+
+// FD is the file descriptor; it is good until Close.
+func (f *File) FD() int { return f.fd }
+
+// Close closes it, once.
+func (f *File) Close() { f.once.Do(func() { _ = unix.Close(f.fd) }) } // nothing was written by us
 
 // Close closes the files that came with it.
 func (m *Message) Close() {

@@ -3,7 +3,6 @@ package notify
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -150,7 +149,7 @@ func TestFiles(t *testing.T) {
 	if !m.Store || m.FDName != "pipe" || len(m.Files) != 1 {
 		t.Fatalf("message = %+v; want one file called pipe", m)
 	}
-	if _, err := fmt.Fprint(m.Files[0], "hello"); err != nil {
+	if _, err := unix.Write(m.Files[0].FD(), []byte("hello")); err != nil {
 		t.Error(err)
 	}
 	m.Close()

@@ -248,8 +248,12 @@ func setCaps(s *Spec) error {
 
 // takeTerminal makes the terminal the session's, and the standard files.
 func takeTerminal(path string) error {
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	// Non-blocking, or a serial line without a carrier would be waited for.
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
+		return err
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
 		return err
 	}
 	if err := unix.IoctlSetInt(fd, unix.TIOCSCTTY, 1); err != nil {

@@ -217,7 +217,7 @@ func TestPassedFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		files.Passed = append(files.Passed, f)
+		files.Passed = append(files.Passed, int(f.Fd()))
 	}
 	v := view1(t, spec, files)
 	if diff := cmp.Diff([]string{"first", "second"}, v.Read); diff != "" {

@@ -61,10 +61,10 @@ type Limit struct {
 
 // Files are what a process is started with.
 type Files struct {
-	Output  *os.File   // standard output and error; nil: /dev/null
-	Passed  []*os.File // from 3 on, as LISTEN_FDS has it
-	Cgroup  *os.File   // directory of the cgroup it is born into, or nil
-	Program string     // the helper's program; "": /proc/self/exe
+	Output  *os.File // standard output and error; nil: /dev/null
+	Passed  []int    // file descriptors, to be at 3 and above, as LISTEN_FDS has it
+	Cgroup  *os.File // directory of the cgroup it is born into, or nil
+	Program string   // the helper's program; "": /proc/self/exe
 }
 
 // A Failure is what the helper reports.
@@ -119,8 +119,8 @@ func Fork(spec Spec, files Files) (pid int, executed func() error, err error) {
 		out = null
 	}
 	fds := []uintptr{null.Fd(), out.Fd(), out.Fd()}
-	for _, f := range files.Passed {
-		fds = append(fds, f.Fd())
+	for _, fd := range files.Passed {
+		fds = append(fds, uintptr(fd))
 	}
 	fds = append(fds, theirs.Fd())
 	attr := &syscall.ProcAttr{
