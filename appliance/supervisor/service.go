@@ -82,7 +82,6 @@ type service struct {
 	activeSince     time.Time // when it last came up
 	done            bool      // it came up, or a oneshot without RemainAfterExit has done its work
 	conditionFailed string
-	waitLogged      bool
 
 	spawning int // processes on their way
 	main     process

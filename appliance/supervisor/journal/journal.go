@@ -29,7 +29,6 @@ type Journal struct {
 	bytes   int
 	next    uint64        // Seq of the next record
 	changed chan struct{} // closed at the next record, if somebody waits
-	closed  bool
 }
 
 // recordOverhead is what a record takes besides its text, about.

@@ -98,7 +98,7 @@ func show() int {
 }
 
 // forkAndRead forks a process and gives what it printed and how it ended.
-func forkAndRead(t *testing.T, spec Spec, files Files) (output string, execErr error, status syscall.WaitStatus) {
+func forkAndRead(t *testing.T, spec Spec, files Files) (output string, status syscall.WaitStatus, execErr error) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -119,7 +119,7 @@ func forkAndRead(t *testing.T, spec Spec, files Files) (output string, execErr e
 	if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil {
 		t.Error(err)
 	}
-	return string(data), execErr, status
+	return string(data), status, execErr
 }
 
 func showSpec(t *testing.T) Spec {
@@ -133,7 +133,7 @@ func showSpec(t *testing.T) Spec {
 
 func view1(t *testing.T, spec Spec, files Files) view {
 	t.Helper()
-	output, err, status := forkAndRead(t, spec, files)
+	output, status, err := forkAndRead(t, spec, files)
 	if err != nil || status.ExitStatus() != 0 {
 		t.Fatalf("the process failed: %v, status %v, output %q", err, status, output)
 	}
@@ -173,7 +173,7 @@ func TestPlain(t *testing.T) {
 func TestSoftLimit(t *testing.T) {
 	spec := Spec{Path: "/bin/sh", Args: []string{"sh", "-c", "ulimit -Sn; ulimit -Hn"}}
 	spec.Limits = []Limit{{Name: "NOFILE", Soft: 200, Hard: 400}}
-	if got, err, _ := forkAndRead(t, spec, Files{}); got != "200\n400\n" || err != nil {
+	if got, _, err := forkAndRead(t, spec, Files{}); got != "200\n400\n" || err != nil {
 		t.Errorf("the limits are %q, %v; want 200 and 400", got, err)
 	}
 	// More than may be had, but trying is enough.
@@ -182,7 +182,7 @@ func TestSoftLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec.Limits = []Limit{{Name: "NOFILE", Soft: 100, Hard: 1 << 40, Try: true}}
-	got, err, _ := forkAndRead(t, spec, Files{})
+	got, _, err := forkAndRead(t, spec, Files{})
 	if want := "100\n" + strconv.FormatUint(own.Max, 10) + "\n"; got != want || err != nil {
 		t.Errorf("the limits are %q, %v; want %q", got, err, want)
 	}
@@ -190,7 +190,7 @@ func TestSoftLimit(t *testing.T) {
 
 // TestSignals: nothing is blocked, and only SIGPIPE is ignored.
 func TestSignals(t *testing.T) {
-	output, err, _ := forkAndRead(t, Spec{Path: "/bin/cat", Args: []string{"cat", "/proc/self/status"}}, Files{})
+	output, _, err := forkAndRead(t, Spec{Path: "/bin/cat", Args: []string{"cat", "/proc/self/status"}}, Files{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestPrivileges(t *testing.T) {
 	spec.SetIDs, spec.UID, spec.GID, spec.Groups = true, 65534, 65533, []uint32{5, 7}
 	spec.Bounding, spec.Ambient = &bounding, netRaw
 	if os.Getuid() != 0 {
-		_, err, status := forkAndRead(t, spec, Files{})
+		_, status, err := forkAndRead(t, spec, Files{})
 		if !errors.Is(err, syscall.EPERM) || status.ExitStatus() != HelperStatus {
 			t.Errorf("an ordinary user got %v, status %d; want EPERM and %d", err, status.ExitStatus(), HelperStatus)
 		}
@@ -292,7 +292,7 @@ func TestPrivileges(t *testing.T) {
 	}
 
 	spec.Bounding, spec.Ambient = &bounding, 1<<25 // what is not bounding can't be ambient
-	if _, err, status := forkAndRead(t, spec, Files{}); !errors.Is(err, syscall.EPERM) || status.ExitStatus() != HelperStatus {
+	if _, status, err := forkAndRead(t, spec, Files{}); !errors.Is(err, syscall.EPERM) || status.ExitStatus() != HelperStatus {
 		t.Errorf("a capability outside the bounding set: %v, status %d; want EPERM and %d", err, status.ExitStatus(), HelperStatus)
 	}
 }
@@ -312,7 +312,7 @@ func TestFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			spec := showSpec(t)
 			c.change(&spec)
-			_, err, status := forkAndRead(t, spec, Files{})
+			_, status, err := forkAndRead(t, spec, Files{})
 			var f *Failure
 			if !errors.As(err, &f) || f.Step != c.step || f.Errno != c.errno || status.ExitStatus() != HelperStatus {
 				t.Errorf("error %#v, status %v; want step %q, errno %d and status %d", err, status, c.step, c.errno, HelperStatus)

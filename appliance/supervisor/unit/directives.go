@@ -76,7 +76,7 @@ func serviceDirectives() map[string]setter {
 		"ExecStopPost":    command(func(p *parser) *[]Command { return &p.service.StopPost }),
 		"Restart": choice(func(p *parser) *Restart { return &p.service.Restart }, RestartNo, RestartOnSuccess,
 			RestartOnFailure, RestartOnAbnormal, RestartOnWatchdog, RestartOnAbort, RestartAlways),
-		"RestartSec":               duration(func(p *parser) *time.Duration { return &p.service.RestartSec }),
+		"RestartSec":               duration(func(p *parser) *time.Duration { return &p.service.RestartDelay }),
 		"RestartSteps":             integer(0, 100, func(p *parser, v int) { p.service.RestartSteps = v }),
 		"RestartMaxDelaySec":       duration(func(p *parser) *time.Duration { return &p.service.RestartMaxDelay }),
 		"SuccessExitStatus":        statuses(func(p *parser) *[]Status { return &p.service.SuccessStatus }),

@@ -64,7 +64,7 @@ func ParseService(file string, data []byte, dirs Dirs) (*Service, error) {
 		Common:          common(file),
 		Type:            Simple,
 		Restart:         RestartNo,
-		RestartSec:      100 * time.Millisecond,
+		RestartDelay:    100 * time.Millisecond,
 		RestartMaxDelay: Infinity,
 		TimeoutStart:    -1,
 		TimeoutStop:     90 * time.Second,
@@ -113,16 +113,16 @@ func (s *Service) finish() error {
 	case len(s.Start) > 1 && s.Type != Oneshot:
 		return fmt.Errorf("several ExecStart= in a service that is not Type=oneshot")
 	case s.Type == Oneshot && (s.Restart == RestartAlways || s.Restart == RestartOnSuccess):
-		return fmt.Errorf("Restart=%s would run a Type=oneshot service for ever", s.Restart)
+		return fmt.Errorf("a Type=oneshot service with Restart=%s would run for ever", s.Restart)
 	case s.Type == Notify && s.Access == AccessNone:
-		return fmt.Errorf("Type=notify with NotifyAccess=none would never be ready")
+		return fmt.Errorf("a Type=notify service with NotifyAccess=none would never be ready")
 	case s.RestartSteps > 0 && s.RestartMaxDelay == Infinity:
 		return fmt.Errorf("RestartSteps= without RestartMaxDelaySec=")
 	case s.RestartSteps == 0 && s.RestartMaxDelay != Infinity:
 		return fmt.Errorf("RestartMaxDelaySec= without RestartSteps=")
-	case s.RestartMaxDelay < s.RestartSec:
+	case s.RestartMaxDelay < s.RestartDelay:
 		return fmt.Errorf("RestartMaxDelaySec= is less than RestartSec=")
-	case s.RestartSec > 24*time.Hour:
+	case s.RestartDelay > 24*time.Hour:
 		return fmt.Errorf("RestartSec= of more than a day")
 	}
 	return nil
@@ -224,11 +224,11 @@ func (s *Service) Clean(st Status) bool {
 // service_restart_usec_next does.
 func (s *Service) Delay(restarts int) time.Duration {
 	switch {
-	case restarts < 1 || s.RestartSteps == 0 || s.RestartSec == 0 || s.RestartMaxDelay == Infinity || s.RestartSec >= s.RestartMaxDelay:
-		return s.RestartSec
+	case restarts < 1 || s.RestartSteps == 0 || s.RestartDelay == 0 || s.RestartMaxDelay == Infinity || s.RestartDelay >= s.RestartMaxDelay:
+		return s.RestartDelay
 	case restarts >= s.RestartSteps:
 		return s.RestartMaxDelay
 	}
-	ratio := float64(s.RestartMaxDelay) / float64(s.RestartSec)
-	return time.Duration(float64(s.RestartSec) * math.Pow(ratio, float64(restarts)/float64(s.RestartSteps)))
+	ratio := float64(s.RestartMaxDelay) / float64(s.RestartDelay)
+	return time.Duration(float64(s.RestartDelay) * math.Pow(ratio, float64(restarts)/float64(s.RestartSteps)))
 }

@@ -161,7 +161,7 @@ type Service struct {
 	StartPre, Start, Reload, Stop, StopPost []Command
 
 	Restart         Restart
-	RestartSec      time.Duration
+	RestartDelay    time.Duration
 	RestartSteps    int
 	RestartMaxDelay time.Duration // Infinity: RestartSec does not grow
 	SuccessStatus   []Status      // besides 0

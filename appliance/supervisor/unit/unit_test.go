@@ -96,8 +96,8 @@ func TestErrors(t *testing.T) {
 		"long line":            {"[Service]\nExecStart=/" + strings.Repeat("a", 2100), "x.service:2: line of 2111 bytes; the most is 2047"},
 		"no command":           {"[Service]\nUser=a\n", "x.service:1: no ExecStart="},
 		"two commands":         {head + "ExecStart=/bin/false\n", "x.service:1: several ExecStart= in a service that is not Type=oneshot"},
-		"endless oneshot":      {head + "Type=oneshot\nRestart=always\n", "x.service:1: Restart=always would run a Type=oneshot service for ever"},
-		"mute notify":          {head + "Type=notify\nNotifyAccess=none\n", "x.service:1: Type=notify with NotifyAccess=none would never be ready"},
+		"endless oneshot":      {head + "Type=oneshot\nRestart=always\n", "x.service:1: a Type=oneshot service with Restart=always would run for ever"},
+		"mute notify":          {head + "Type=notify\nNotifyAccess=none\n", "x.service:1: a Type=notify service with NotifyAccess=none would never be ready"},
 		"steps alone":          {head + "RestartSteps=3\n", "x.service:1: RestartSteps= without RestartMaxDelaySec="},
 		"relative command":     {"[Service]\nExecStart=true\n", `x.service:2: ExecStart=: "true" is not an absolute path`},
 		"climbing path":        {head + "WorkingDirectory=/a/../b\n", `x.service:3: WorkingDirectory=: "/a/../b" is not a clean path`},
@@ -271,13 +271,13 @@ func TestCaps(t *testing.T) {
 }
 
 func TestDelay(t *testing.T) {
-	s := &Service{RestartSec: time.Second, RestartSteps: 3, RestartMaxDelay: 8 * time.Second}
+	s := &Service{RestartDelay: time.Second, RestartSteps: 3, RestartMaxDelay: 8 * time.Second}
 	for n, want := range []time.Duration{1, 2, 4, 8, 8, 8} {
 		if got := s.Delay(n).Round(time.Millisecond); got != want*time.Second {
 			t.Errorf("Delay(%d) = %v; want %v s", n, got, want)
 		}
 	}
-	s = &Service{RestartSec: time.Second, RestartMaxDelay: Infinity}
+	s = &Service{RestartDelay: time.Second, RestartMaxDelay: Infinity}
 	if got := s.Delay(100); got != time.Second {
 		t.Errorf("Delay without steps = %v; want 1 s", got)
 	}
