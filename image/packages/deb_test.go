@@ -85,7 +85,7 @@ func FuzzAr(f *testing.F) {
 	f.Add("debian-binary", "2.0\n", "data.tar", "xyz")
 	f.Fuzz(func(t *testing.T, n1, b1, n2, b2 string) {
 		for _, n := range []string{n1, n2} {
-			if n == "" || len(n) > 16 || strings.ContainsAny(n, " /`\n\x00") || len(b1)+len(b2) > 1<<16 {
+			if n == "" || len(n) > 16 || strings.ContainsFunc(n, func(r rune) bool { return r <= ' ' || r == '/' || r > '~' }) || len(b1)+len(b2) > 1<<16 {
 				return
 			}
 		}

@@ -26,6 +26,9 @@ import (
 // treeFormat is part of the name of every tree: to be raised when unpacking changes.
 const treeFormat = "2"
 
+// maxFile is the size, in bytes, that no file of a package has.
+const maxFile = 4 << 30
+
 // Tree returns a directory with the packages unpacked into it, made the first time that this list
 // is asked for. Callers must not write to it. Owners are those of the running user, and set-user-id
 // and set-group-id bits are left out: what is packed from a tree must say its owners itself.
@@ -226,6 +229,9 @@ func unpackTar(ctx context.Context, r io.Reader, root *os.Root) ([]*tar.Header, 
 func unpackEntry(tr *tar.Reader, h *tar.Header, root *os.Root) error {
 	switch h.Typeflag {
 	case tar.TypeReg:
+		if h.Size > maxFile { // a sparse file can be as large as it likes
+			return fmt.Errorf("%d bytes in one file", h.Size)
+		}
 		f, err := root.OpenFile(h.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return err
