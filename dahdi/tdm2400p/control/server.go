@@ -118,12 +118,15 @@ func (s *Server) client(ctx context.Context, conn net.Conn) {
 	var writer sync.WaitGroup
 	writer.Go(c.write)
 	err := c.read()
-	if err == nil && c.attach != nil {
+	if c.attach != nil || errors.Is(err, errTooLong) {
+		// There is a last reply, to be sent before audio or the end.
 		select {
-		case c.out <- nil: // the reply to attach is the last line
+		case c.out <- nil:
 		case <-c.closed:
 		}
 		writer.Wait()
+	}
+	if err == nil && c.attach != nil {
 		err = c.audio(ctx)
 	}
 	switch {
