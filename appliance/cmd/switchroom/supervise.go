@@ -139,6 +139,12 @@ func runBox(ctx context.Context, cfg supervisor.Config, sys *boot.System) (appli
 		}
 	})
 
+	background.Go(func() {
+		if err := cfg.Journal.Kernel(running, "/dev/kmsg", journal.Notice); err != nil {
+			cfg.Log.Error("what the kernel says is not kept", "err", err)
+		}
+	})
+
 	keeper := watchdog.New(watchdog.Config{
 		Log: slog.New(cfg.Journal.Handler("watchdog", slog.LevelInfo)),
 		Open: func(timeout time.Duration) (watchdog.Device, watchdog.Info, error) {

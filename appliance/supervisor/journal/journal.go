@@ -56,9 +56,13 @@ func New(cfg Config) *Journal {
 
 // Add records a line of text.
 func (j *Journal) Add(service string, level Level, text string) {
+	j.addAt(j.cfg.Now(), service, level, text)
+}
+
+func (j *Journal) addAt(at time.Time, service string, level Level, text string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.ring = append(j.ring, Record{Seq: j.next, Time: j.cfg.Now(), Service: service, Level: level, Text: text})
+	j.ring = append(j.ring, Record{Seq: j.next, Time: at, Service: service, Level: level, Text: text})
 	j.next++
 	j.bytes += len(text) + recordOverhead
 	for j.bytes > j.cfg.MemoryBytes && j.first < len(j.ring)-1 {

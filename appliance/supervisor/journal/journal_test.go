@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -240,6 +241,75 @@ func TestFileProblem(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{"true", "false"}, problems); diff != "" {
 			t.Errorf("problems (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestKernel reads messages from a pipe, which gives one a read if they come
+// one by one.
+func TestKernel(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kmsg")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	j := New(Config{})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- j.Kernel(ctx, path, Notice) }()
+	for n, text := range []string{
+		"4,1,1000000,-;watchdog: did not stop!\n SUBSYSTEM=watchdog\n",
+		"6,2,2000000,-;not grave enough",
+		"nonsense",
+		"14,3,3000000,-;switchroom init: found the disk\n",
+		"3,4,4000000,c;bad\x1b[2J\n",
+	} {
+		if _, err := w.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		for { // until it is read
+			left, err := unix.IoctlGetInt(int(w.Fd()), unix.TIOCINQ)
+			if err != nil {
+				t.Fatal(n, err)
+			}
+			if left == 0 {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	var got []string
+	for r := range j.Follow(t.Context(), 1) {
+		if age := time.Since(r.Time); age <= 0 {
+			t.Errorf("%q is from the future", r.Text)
+		}
+		if got = append(got, r.Service+" "+r.Level.String()+" "+r.Text); len(got) == 3 {
+			break
+		}
+	}
+	want := []string{"kernel warning watchdog: did not stop!", "kernel info switchroom init: found the disk", `kernel err bad\x1b[2J`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("Kernel = %v; want nil at the context's end", err)
+	}
+	if err := j.Kernel(t.Context(), "/nonexistent", Notice); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Kernel of nothing = %v", err)
+	}
+}
+
+func FuzzParseKmsg(f *testing.F) {
+	f.Add([]byte("4,1,1000000,-;text\n A=b"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		m, err := parseKmsg(in)
+		if err == nil && (m.level > Debug || m.at < 0 || strings.Contains(m.text, "\n")) {
+			t.Errorf("%q is read as %+v", in, m)
 		}
 	})
 }

@@ -94,21 +94,29 @@ type limiter struct {
 }
 
 func (l *limiter) line(line []byte) {
+	if !l.take() {
+		return
+	}
+	if len(bytes.TrimSpace(line)) == 0 {
+		return
+	}
+	level, text := parseLine(line)
+	l.journal.Add(l.service, level, text)
+}
+
+// take reports whether there is room for a line.
+func (l *limiter) take() bool {
 	cfg := &l.journal.cfg
 	now := cfg.Now()
 	l.tokens = min(float64(cfg.Burst), l.tokens+now.Sub(l.last).Seconds()*float64(cfg.Rate))
 	l.last = now
 	if l.tokens < 1 {
 		l.lost++
-		return
+		return false
 	}
 	l.tokens--
 	l.report()
-	if len(bytes.TrimSpace(line)) == 0 {
-		return
-	}
-	level, text := parseLine(line)
-	l.journal.Add(l.service, level, text)
+	return true
 }
 
 // report says how many lines were lost.
