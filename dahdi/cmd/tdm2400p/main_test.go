@@ -147,6 +147,10 @@ func TestVerbs(t *testing.T) {
 		{"polarity 13 reversed", 0, "", ""},
 		{"polarity 13 up", exitUsage, "", "normal or reversed"},
 		{"ports", 0, " 13 fxo idle      48 V reversed", ""},
+		{"wire 1 2", exitFailed, "", "an FXS and an FXO port"},
+		{"wire 1 13", 0, "", ""},
+		{"wire 1 0", 0, "", ""},
+		{"wire 1 0", exitFailed, "", "not wired"},
 		{"hangup 13 open 100", 0, "", ""},
 		{"events 13", 0, "polarity", ""},
 		{"regs 1", 0, "fxs, audio true", ""},
@@ -206,13 +210,14 @@ func TestWatchAndAudio(t *testing.T) {
 		w.Close()
 	}()
 	// Events of other ports are left out. The watch begins somewhere among these.
-	go func() {
+	var busy sync.WaitGroup
+	busy.Go(func() {
 		for watch.Err() == nil {
 			do(t, socket, "offhook", "2")
 			do(t, socket, "onhook", "2")
 			do(t, socket, "battery", "13", "40")
 		}
-	}()
+	})
 	var e struct {
 		Event string
 		Port  int
@@ -224,27 +229,33 @@ func TestWatchAndAudio(t *testing.T) {
 		}
 	}
 	stop()
-	go func() { _, _ = io.Copy(io.Discard, r) }()
+	go drain(r)
 	if err := <-watching; err != nil {
 		t.Errorf("watching ended with %v", err)
 	}
+	busy.Wait()
 
 	do(t, socket, "offhook", "1")
-	r, w = io.Pipe()
-	live, stop := context.WithCancel(ctx)
+	from, to := io.Pipe()
+	live, hangUp := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	a := program{stdin: bytes.NewReader(make([]byte, 320)), stdout: w, stderr: io.Discard, socket: socket}
-	go func() { ended <- a.run(live, []string{"audio", "1"}) }()
-	buf := make([]byte, 1600)
-	if _, err := io.ReadFull(r, buf); err != nil {
+	a := program{stdin: bytes.NewReader(make([]byte, 320)), stdout: to, stderr: io.Discard, socket: socket}
+	go func() {
+		ended <- a.run(live, []string{"audio", "1"})
+		to.Close()
+	}()
+	if _, err := io.ReadFull(from, make([]byte, 1600)); err != nil {
 		t.Error(err)
 	}
-	stop()
-	go func() { _, _ = io.Copy(io.Discard, r) }()
+	hangUp()
+	go drain(from)
 	if err := <-ended; err != nil {
 		t.Errorf("audio ended with %v", err)
 	}
 }
+
+// drain reads what a command still writes, until it ends.
+func drain(r io.Reader) { _, _ = io.Copy(io.Discard, r) }
 
 func TestServe(t *testing.T) {
 	dir := t.TempDir()

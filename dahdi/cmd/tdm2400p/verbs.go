@@ -179,6 +179,7 @@ func commands() []command {
 			return p.Pulse(ctx, args[1])
 		}},
 		simple("load", "phone|unplugged|short", "what hangs on the telephone's wires", 1, 1, stringArg("state")),
+		simple("wire", "FXO", "a pair of wires to an FXO port instead of a telephone; 0 ends it", 1, 1, numberArg("to")),
 		simple("ring", "[NUMBER [NAME [bell|v23|dtmf]]]", "a call comes in on a line", 0, 3, ringArgs),
 		simple("stopring", "", "the caller gives up", 0, 0, nil),
 		simple("answer", "", "answer: lift the handset, or the line's far end does", 0, 0, nil),

@@ -25,7 +25,7 @@ var ErrClosed = errors.New("control: the connection is closed")
 // card is bounded in card time, by the server.
 type Client struct {
 	path string
-	base []uint64 // the cards' times when it connected
+	base uint64 // the last event's seq when it connected
 	conn net.Conn
 	send chan struct{} // a token: who has it writes
 
@@ -54,18 +54,8 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 		c.Close()
 		return nil, err
 	}
-	for _, card := range info.Cards {
-		c.base = append(c.base, card.Frame)
-	}
+	c.base = info.Seq
 	return c, nil
-}
-
-// since is the card time of a port from which on the client cares.
-func (c *Client) since(port int) uint64 {
-	if i := (max(1, port) - 1) / loop.PortsPerCard; i < len(c.base) {
-		return max(1, c.base[i])
-	}
-	return 1
 }
 
 func newClient(conn net.Conn) *Client {

@@ -89,7 +89,7 @@ func (p *Port) dialled(ctx context.Context, do string, args any, tag string, ms 
 	if err != nil {
 		return err
 	}
-	_, err = p.c.Do(ctx, "wait", p.n, When{}, waitArgs{Event: "dialled", Match: Match{"tag": tag}, Since: max(1, frame), TimeoutMS: ms + 20_000}, nil)
+	_, err = p.c.Do(ctx, "wait", p.n, When{}, waitArgs{Event: "dialled", Match: Match{"tag": tag}, Since: &frame, TimeoutMS: ms + 20_000}, nil)
 	return err
 }
 
@@ -104,6 +104,11 @@ func (c *Client) tag() string {
 // Load plugs in, unplugs or shorts the telephone.
 func (p *Port) Load(ctx context.Context, l loop.Load) error {
 	return p.act(ctx, "load", loadArgs{l})
+}
+
+// Wire joins the FXS port to an FXO port instead of a telephone; 0 ends it.
+func (p *Port) Wire(ctx context.Context, fxo int) error {
+	return p.act(ctx, "wire", wireArgs{fxo})
 }
 
 // Ring offers a call on the line.
@@ -216,7 +221,7 @@ func (p *Port) Listen(ctx context.Context, ms int) (loop.Recording, error) {
 		return loop.Recording{}, err
 	}
 	var e loop.Event
-	if _, err := p.c.Do(ctx, "wait", p.n, When{}, waitArgs{Event: "recorded", Since: max(1, frame), TimeoutMS: ms + 5000}, &e); err != nil {
+	if _, err := p.c.Do(ctx, "wait", p.n, When{}, waitArgs{Event: "recorded", Since: &frame, TimeoutMS: ms + 5000}, &e); err != nil {
 		return loop.Recording{}, err
 	}
 	return p.Recording(ctx, 0, 0)
@@ -271,12 +276,9 @@ func (p *Port) setMark(seq uint64) {
 // port's last events in the error.
 func (p *Port) Wait(ctx context.Context, event string, match Match, timeoutMS int) (loop.Event, error) {
 	p.c.mu.Lock()
-	mark := p.c.marks[p.n]
+	mark := max(p.c.base, p.c.marks[p.n])
 	p.c.mu.Unlock()
-	a := waitArgs{Event: event, Match: match, TimeoutMS: timeoutMS, AfterSeq: mark}
-	if mark == 0 {
-		a.Since = p.c.since(p.n)
-	}
+	a := waitArgs{Event: event, Match: match, TimeoutMS: timeoutMS, AfterSeq: &mark}
 	var e loop.Event
 	if _, err := p.c.Do(ctx, "wait", p.n, p.when, a, &e); err != nil {
 		return e, err

@@ -45,7 +45,7 @@
 //
 // # Verbs of a card
 //
-//	info        cards, ports and country          -> {cards: [{ports: "fxs:1-12 …", frame, vpm}], country}
+//	info        cards, ports and country          -> {cards: [{ports: "fxs:1-12,…", frame, vpm}], country, seq: of the last event}
 //	stats       the card's counters               -> {frames, stalls, lost, refires, underruns, dropped, bus_errors, resets}
 //	pause       stops card time (a request with at or after for this card then waits)
 //	resume      lets it go on
@@ -64,6 +64,7 @@
 //	dial        {digits, on_ms, off_ms, level, twist, shift, tag}   by tones; "dialled" follows
 //	pulse       {digits, pps, break, pause_ms, tag}                 by opening the loop; "dialled" follows
 //	load        {state}   phone, unplugged or short
+//	wire        {to}      a pair of wires to an FXO port, of any card, in the telephone's place; 0 takes them away
 //
 // # Verbs of a line (FXO ports)
 //

@@ -172,11 +172,11 @@ func (c *client) begin() (update func(cancel func()), ok bool) {
 
 // waitArgs are those of wait.
 type waitArgs struct {
-	Event     string `json:"event"`
-	Match     Match  `json:"match,omitempty"`
-	TimeoutMS int    `json:"timeout_ms,omitempty"`
-	Since     uint64 `json:"since,omitempty"`
-	AfterSeq  uint64 `json:"after_seq,omitempty"`
+	Event     string  `json:"event"`
+	Match     Match   `json:"match,omitempty"`
+	TimeoutMS int     `json:"timeout_ms,omitempty"`
+	Since     *uint64 `json:"since,omitempty"` // nil: does not look back
+	AfterSeq  *uint64 `json:"after_seq,omitempty"`
 }
 
 // dumpEvents is how many events a time-out tells.
@@ -207,12 +207,12 @@ func wait(k *call) (any, error) {
 	var found *loop.Event
 	take := k.once1()
 	look := func(e loop.Event) bool {
-		if found == nil && e.Seq > a.AfterSeq && e.Frame >= a.Since && fits(e) && take() {
+		if found == nil && (a.AfterSeq == nil || e.Seq > *a.AfterSeq) && (a.Since == nil || e.Frame >= *a.Since) && fits(e) && take() {
 			found = &e
 		}
 		return found == nil
 	}
-	if a.Since == 0 && a.AfterSeq == 0 {
+	if a.Since == nil && a.AfterSeq == nil {
 		look = nil
 	}
 	plant := k.server.cfg.Plant

@@ -365,24 +365,35 @@ func TestCardVerbs(t *testing.T) {
 func TestClientsComeAndGo(t *testing.T) {
 	b := newBench(t)
 	for i := range 20 {
-		r := b.raw()
-		r.send(`{"id":1,"do":"watch"}`)
-		r.send(`{"id":2,"do":"wait","port":1,"args":{"event":"never","timeout_ms":1000000}}`)
-		r.send(`{"id":3,"do":"wait","args":{"event":"never","timeout_ms":%d}}`, i+1)
-		r.send(`{"id":4,"do":"offhook","port":1,"after":%d}`, i)
-		r.send(`{"id":5,"do":"trace","port":2,"args":{"on":true}}`)
-		var got reply
-		r.line(&got)
-		r.c.Close()
-		// The seat is free once the server has noticed.
-		for {
-			c, err := Dial(b.ctx, b.path)
-			if err == nil {
-				c.Close()
-				break
-			}
+		for !b.leave(i) {
+			// The seat of an earlier one is not free yet.
 		}
 	}
+}
+
+// leave connects, leaves requests behind and goes; false if there is no seat.
+func (b *bench) leave(i int) bool {
+	b.t.Helper()
+	r := b.raw()
+	defer r.c.Close()
+	if _, err := io.WriteString(r.c, `{"id":1,"do":"watch"}`+"\n"); err != nil {
+		return false
+	}
+	var got struct {
+		ID    uint64 `json:"id"`
+		Event string `json:"event"`
+	}
+	for got.ID != 1 {
+		line, err := r.in.ReadBytes('\n')
+		if err != nil || json.Unmarshal(line, &got) != nil || (got.Event == "" && got.ID == 0) {
+			return false
+		}
+	}
+	r.send(`{"id":2,"do":"wait","port":1,"args":{"event":"never","timeout_ms":1000000}}`)
+	r.send(`{"id":3,"do":"wait","args":{"event":"never","timeout_ms":%d}}`, i+1)
+	r.send(`{"id":4,"do":"offhook","port":1,"after":%d}`, i)
+	r.send(`{"id":5,"do":"trace","port":2,"args":{"on":true}}`)
+	return true
 }
 
 func TestPortSpecRoundTrip(t *testing.T) {

@@ -81,6 +81,12 @@ func telephoneVerbs(table map[string]verb) {
 	table["pulse"] = act(loop.FXS, func(k *call, a PulseArgs) error {
 		return k.port.Telephone().Pulse(a.Digits, loop.DialOptions{Tag: a.Tag, PPS: a.PPS, Break: a.Break, PauseMS: a.PauseMS})
 	})
+	table["wire"] = act(loop.FXS, func(k *call, a wireArgs) error {
+		if a.To == 0 {
+			return k.server.cfg.Plant.Unwire(k.port.Number())
+		}
+		return k.server.cfg.Plant.Wire(k.port.Number(), a.To)
+	})
 	table["load"] = act(loop.FXS, func(k *call, a loadArgs) error { return k.port.Telephone().SetLoad(a.State) })
 }
 
@@ -121,6 +127,10 @@ type msArgs struct {
 
 type loadArgs struct {
 	State loop.Load `json:"state"`
+}
+
+type wireArgs struct {
+	To int `json:"to,omitempty"`
 }
 
 type hangupArgs struct {
@@ -456,6 +466,7 @@ func exchange(k *call, a exchangeArgs) (any, error) {
 type Info struct {
 	Country string     `json:"country"`
 	Cards   []CardInfo `json:"cards"`
+	Seq     uint64     `json:"seq"` // of the last event
 }
 
 // CardInfo is what a server says of a card.
@@ -466,7 +477,7 @@ type CardInfo struct {
 }
 
 func info(k *call, _ none) (any, error) {
-	out := Info{Country: k.server.cfg.Plant.Zone().Country}
+	out := Info{Country: k.server.cfg.Plant.Zone().Country, Seq: k.server.cfg.Plant.Seq()}
 	for i, c := range k.server.cfg.Cards {
 		out.Cards = append(out.Cards, CardInfo{Ports: FormatPorts(c.Config().Ports, i*loop.PortsPerCard), Frame: c.Frames(), VPM: c.Config().VPMOCT032})
 	}

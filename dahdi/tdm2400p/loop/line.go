@@ -31,6 +31,7 @@ type Line struct {
 	user     subscriber
 	tail     *action // what happens when nothing changes any more
 	exchange *Exchange
+	wired    *Telephone // the FXS port at the other end of the wires, if that is not the exchange
 }
 
 // subscriber is told what the card does with the line; all calls are locked.
@@ -79,7 +80,7 @@ func (l *Line) tick(frame uint64, offHook bool, in *[8]byte, alaw bool, out *[8]
 	for i := range silence {
 		silence[i] = l.law.Silence()
 	}
-	if l.lost || !l.closed {
+	if l.lost || (!l.closed && l.wired == nil) {
 		in = &silence
 	}
 	loud := l.hear(in)
@@ -100,6 +101,9 @@ func (l *Line) tick(frame uint64, offHook bool, in *[8]byte, alaw bool, out *[8]
 	if l.reversed {
 		volts = -volts
 	}
+	if l.wired != nil && !l.lost {
+		return l.wired.supply(l.closed)
+	}
 	if l.ring != nil && !l.lost {
 		ring = l.ringWave()
 	}
@@ -109,6 +113,10 @@ func (l *Line) tick(frame uint64, offHook bool, in *[8]byte, alaw bool, out *[8]
 // turned follows the card's hook.
 func (l *Line) turned(closed bool) {
 	now := l.clock.frame
+	user := l.user
+	if l.wired != nil {
+		user = nil
+	}
 	open := int(now - l.since) // how long the state lasted that ends now
 	l.closed, l.since = closed, now
 	if l.tail != nil {
@@ -123,11 +131,11 @@ func (l *Line) turned(closed bool) {
 			l.emit("hook", Data{"state": "off"})
 			if l.ring != nil {
 				l.ringEnd("answered")
-				if l.user != nil {
-					l.user.answered(l)
+				if user != nil {
+					user.answered(l)
 				}
-			} else if l.user != nil {
-				l.user.seize(l)
+			} else if user != nil {
+				user.seize(l)
 			}
 		case open < pulseMin:
 		case open <= pulseMax:
@@ -135,8 +143,8 @@ func (l *Line) turned(closed bool) {
 		default:
 			l.pulses = 0
 			l.emit("flash", Data{"ms": open})
-			if l.user != nil {
-				l.user.hook(l)
+			if user != nil {
+				user.hook(l)
 			}
 		}
 		if l.pulses > 0 {
@@ -158,8 +166,8 @@ func (l *Line) turned(closed bool) {
 			l.stopPlay()
 			l.deaf()
 			l.emit("hook", Data{"state": "on"})
-			if l.user != nil {
-				l.user.release(l)
+			if user != nil {
+				user.release(l)
 			}
 		})
 	}
@@ -167,7 +175,7 @@ func (l *Line) turned(closed bool) {
 
 // digit is a key or a pulsed digit received.
 func (l *Line) digit(d byte) {
-	if l.user != nil {
+	if l.user != nil && l.wired == nil {
 		l.user.key(l, d)
 	}
 }
@@ -241,7 +249,7 @@ func (l *Line) startRing(opt RingOptions) error {
 			return fmt.Errorf("port %d: a cadence of %d ms: 50 to 60000 wanted", l.number, ms)
 		}
 	}
-	if l.seized || l.closed {
+	if l.seized || l.closed || l.wired != nil {
 		return fmt.Errorf("port %d: the line is in use", l.number)
 	}
 	if l.ring != nil {

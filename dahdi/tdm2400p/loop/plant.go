@@ -115,6 +115,13 @@ func (p *Plant) Frame(port int) uint64 {
 	return p.cardOf(port).frame
 }
 
+// Seq is the number of the last event.
+func (p *Plant) Seq() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seq
+}
+
 // Ports lists all ports in order.
 func (p *Plant) Ports() []*Port {
 	p.mu.Lock()

@@ -54,6 +54,7 @@ type Telephone struct {
 	reversed  bool
 	ringCheck *action
 	ear       cidEar
+	wired     *Line // the line at the other end of the wires, if that is no telephone
 }
 
 // AddTelephone plugs a telephone into port n.
@@ -94,7 +95,7 @@ func (t *Telephone) tick(frame uint64, feed uint8, in *[8]byte, alaw bool, out *
 		t.ear.listen(t, loud)
 	}
 	t.speak(out)
-	if !connected || !t.loop() {
+	if !connected || (!t.loop() && t.wired == nil) {
 		*out = silence
 	}
 	return t.loop()
@@ -114,6 +115,9 @@ func (t *Telephone) loop() bool {
 		return false
 	case LoadShort:
 		return true
+	}
+	if t.wired != nil {
+		return t.wired.closed
 	}
 	return t.closed
 }
@@ -151,7 +155,7 @@ func (t *Telephone) fed(feed uint8) {
 		t.bursting = false
 		t.lastOn = int(now - t.burst)
 		t.burst = now
-		if !t.closed {
+		if !t.loop() {
 			t.emit("ringpause", Data{"n": t.rings, "on_ms": t.lastOn})
 		}
 		fallthrough
@@ -159,7 +163,7 @@ func (t *Telephone) fed(feed uint8) {
 		if !t.offered {
 			break
 		}
-		if t.closed {
+		if t.loop() {
 			t.ringOver("answered")
 			break
 		}
@@ -188,11 +192,12 @@ func (t *Telephone) ringOver(reason string) {
 	t.emit("ringstop", Data{"n": t.rings, "reason": reason})
 }
 
-// OffHook lifts the handset. Lifting one that is lifted does nothing.
+// OffHook lifts the handset. Lifting one that is lifted, or that is not there
+// (see [Plant.Wire]), does nothing.
 func (t *Telephone) OffHook() {
 	t.plant.mu.Lock()
 	defer t.plant.mu.Unlock()
-	if t.offHook {
+	if t.offHook || t.wired != nil {
 		return
 	}
 	t.offHook, t.closed = true, true
