@@ -48,8 +48,8 @@ type Event struct {
 
 // MonitorConfig is how often a monitor looks. The zero value is right.
 type MonitorConfig struct {
-	Interval        time.Duration // at hooks, ringing and alarms; 200 ms if 0
-	ClaimInterval   time.Duration // at which channels are open; 1 s if 0
+	Interval        time.Duration // at hooks, ringing and alarms; 500 ms if 0
+	ClaimInterval   time.Duration // at which channels are open; 5 s if 0
 	VoltageInterval time.Duration // at the voltage of lines; 10 s if 0; negative: never
 	Log             *slog.Logger  // nothing is logged if nil
 }
@@ -67,7 +67,8 @@ const (
 
 // Monitor watches ports and tells of every change. The driver has no way to
 // be told of changes on channels that another program holds, so it looks: one
-// system call for a port five times a second.
+// system call for a port twice a second. That finds every country's ringing,
+// whose bursts last 400 ms at least and come in pairs where they are so short.
 type Monitor struct {
 	drv   Driver
 	ports []Port
@@ -86,8 +87,8 @@ func NewMonitor(drv Driver, ports []Port, cfg MonitorConfig) *Monitor {
 			*d = v
 		}
 	}
-	def(&cfg.Interval, 200*time.Millisecond)
-	def(&cfg.ClaimInterval, time.Second)
+	def(&cfg.Interval, 500*time.Millisecond)
+	def(&cfg.ClaimInterval, 5*time.Second)
 	def(&cfg.VoltageInterval, 10*time.Second)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -154,11 +155,13 @@ func (m *Monitor) claims(now time.Time, next *time.Time) map[int]bool {
 	return all
 }
 
-// hookUnknown reports whether the driver has not told a telephone's hook yet.
+// hookUnknown reports whether a telephone's hook was not told by the driver yet
+// and not measured either. Once is enough: the next change will be told.
 func (m *Monitor) hookUnknown(port int) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.trackers[port].untold
+	t := m.trackers[port]
+	return t.untold && t.measured == ""
 }
 
 // voltages measures all lines, if it is time, and the telephones whose hook

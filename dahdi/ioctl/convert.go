@@ -54,7 +54,7 @@ func signallingOf(bits uint32) dahdi.Signalling {
 // capabilities lists what a channel can do. FXS and FXO signallings share their
 // high bit, so each counts only if all of its bits are there.
 func capabilities(bits uint32) []dahdi.Signalling {
-	can := []dahdi.Signalling{}
+	can := make([]dahdi.Signalling, 0, len(signallings))
 	for _, e := range signallings {
 		if bits&e.bits == e.bits {
 			can = append(can, e.name)
@@ -66,7 +66,13 @@ func capabilities(bits uint32) []dahdi.Signalling {
 	return can
 }
 
+// noAlarms is for the usual case, which a monitor sees all the time.
+var noAlarms = []dahdi.Alarm{}
+
 func alarms(bits uint32) []dahdi.Alarm {
+	if bits == 0 {
+		return noAlarms
+	}
 	list := []dahdi.Alarm{}
 	for _, e := range []struct {
 		bit  uint32

@@ -95,3 +95,30 @@ func TestChannel(t *testing.T) {
 		t.Error("an empty place was opened")
 	}
 }
+
+// The benchmarks are what a monitor costs, call by call.
+
+func benchmark(b *testing.B, call func(*ioctl.Ctl) error) {
+	c, err := ioctl.Open("/")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	for b.Loop() {
+		if err := call(c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkParams(b *testing.B) {
+	benchmark(b, func(c *ioctl.Ctl) error { _, err := c.Params(1); return err })
+}
+
+func BenchmarkInUse(b *testing.B) {
+	benchmark(b, func(c *ioctl.Ctl) error { _, err := c.InUse(1); return err })
+}
+
+func BenchmarkVoltage(b *testing.B) {
+	benchmark(b, func(c *ioctl.Ctl) error { _, err := c.Voltage(1); return err })
+}
