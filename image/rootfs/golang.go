@@ -63,6 +63,10 @@ func GoVersion(ctx context.Context, module string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
+// rescueTag leaves the shell's full-screen line editor out, which would be a
+// third of the whole program.
+const rescueTag = "goshsmall"
+
 //go:embed tools.go
 var rescueList string
 
@@ -78,6 +82,10 @@ func RescueCommands() []string {
 	return paths
 }
 
+// RescueKey returns what, besides the versions of Go and u-root, the rescue
+// program depends on.
+func RescueKey() string { return rescueTag + " " + strings.Join(RescueCommands(), " ") }
+
 // BuildRescue compiles the rescue shell's commands into one program, which is
 // the command it is called as, or its first argument. work is an empty folder
 // outside the module, for the sources it generates; logs go to out.
@@ -87,7 +95,8 @@ func BuildRescue(module, work, binary string, out io.Writer) error {
 		return fmt.Errorf("compiling the rescue commands: %w", err)
 	}
 	env := golang.Default(golang.DisableCGO(), golang.WithGOOS("linux"), golang.WithGOARCH("amd64"),
-		golang.WithGO111MODULE("on"), golang.WithWorkingDir(module))
+		golang.WithGO111MODULE("on"), golang.WithWorkingDir(module),
+		golang.WithBuildTag(rescueTag))
 	if err := env.CompilerInit(); err != nil {
 		return fmt.Errorf("compiling the rescue commands: %w", err)
 	}

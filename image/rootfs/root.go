@@ -28,7 +28,6 @@ type Parts struct {
 	Initrd  string
 
 	Manifest []byte
-	SBOM     []byte // may be nil, to find out what the tree takes from where
 }
 
 // programs of the packages that ship; what they load comes by itself.
@@ -76,7 +75,8 @@ func (p Parts) modules() ([]*Module, error) {
 	return p.Kernel.Select(names...)
 }
 
-// Root returns the root tree of a slot, kernel and initramfs included.
+// Root returns the root tree of a slot, kernel and initramfs included, without
+// licence texts and the bill of materials: see [AddLicences] and [SBOM].
 func Root(p Parts) (*Tree, error) {
 	t := new(Tree)
 	if err := addBase(t); err != nil {
@@ -171,11 +171,6 @@ func addOwn(t *Tree, p Parts) error {
 		t.Bytes(image.ManifestPath, p.Manifest, 0o644),
 	} {
 		if err != nil {
-			return err
-		}
-	}
-	if p.SBOM != nil {
-		if err := t.Bytes(image.SBOMPath, p.SBOM, 0o644); err != nil {
 			return err
 		}
 	}

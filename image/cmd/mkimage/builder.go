@@ -31,6 +31,12 @@ const (
 // product is what the manifest calls us.
 const product = "switchroom"
 
+// Our own programs on the box.
+const (
+	mainProgram = "switchroom/appliance/cmd/switchroom"
+	initProgram = "switchroom/appliance/cmd/init"
+)
+
 // builder makes images.
 type builder struct {
 	o      options
@@ -76,6 +82,12 @@ func newBuilder(ctx context.Context, module, cacheDir string, o options, log io.
 // fetch gets all locked files the image needs, or, if that may be, a lock of
 // what can be had instead.
 func (b *builder) fetch(ctx context.Context) error {
+	if b.o.unlocked {
+		var err error
+		if b.lock, err = b.store.Usable(ctx, b.lock, "root", "tools", "build"); err != nil {
+			return err
+		}
+	}
 	pkgs, err := b.lock.Union("root", "tools", "build")
 	if err != nil {
 		return err
@@ -87,6 +99,7 @@ func (b *builder) fetch(ctx context.Context) error {
 type parts struct {
 	rootfs.Parts
 	asterisk, dahdi string // versions
+	kernelBase      string // the unpacked package of the kernel's smaller files
 	compiler        string
 	lockHash        string
 	toolsHash       string
@@ -156,6 +169,7 @@ func (b *builder) kernel(ctx context.Context, p *parts, kver string) error {
 	if err != nil {
 		return err
 	}
+	p.kernelBase = tree
 	under := filepath.Join("usr/lib/modules", kver)
 	p.Vmlinuz = filepath.Join(p.Packages, under, "vmlinuz")
 	cache := filepath.Join(b.store.Dir(), "kernel", modules.SHA256[:32])
@@ -225,6 +239,9 @@ func (b *builder) pack(ctx context.Context, m *made) error {
 		if err != nil {
 			return err
 		}
+		if m.sbom, err = b.bill(ctx, tree, &p); err != nil {
+			return err
+		}
 		slot, err = b.squash(ctx, tree, p.toolsHash)
 		return err
 	}); err != nil {
@@ -261,7 +278,7 @@ func (b *builder) compile(ctx context.Context, p *parts, work string) error {
 	init := filepath.Join(work, "init")
 	p.Switchroom = filepath.Join(work, "switchroom")
 	if err := b.steps.do("our programs", func() error {
-		for pkg, out := range map[string]string{"switchroom/appliance/cmd/init": init, "switchroom/appliance/cmd/switchroom": p.Switchroom} {
+		for pkg, out := range map[string]string{initProgram: init, mainProgram: p.Switchroom} {
 			vars := map[string]string{"main.version": b.from.Version}
 			if err := rootfs.BuildGo(ctx, b.module, pkg, out, vars); err != nil {
 				return err
@@ -277,7 +294,7 @@ func (b *builder) compile(ctx context.Context, p *parts, work string) error {
 		if err != nil {
 			return err
 		}
-		key := hashOf([]byte(p.compiler), []byte(strings.Join(rootfs.RescueCommands(), " ")), uRootSums(sums))
+		key := hashOf([]byte(p.compiler), []byte(rootfs.RescueKey()), uRootSums(sums))
 		dir, err := b.piece(ctx, "rescue", key, func(dir string) error {
 			src, err := os.MkdirTemp("", "rescue-")
 			if err != nil {

@@ -10,8 +10,8 @@
 // and packs, and does nothing else.
 //
 // With -check-reproducible the image is packed a second time from the cached
-// parts, and with -reproduce everything is built twice, compilers' work
-// included, in caches of their own; either compares the results to the bit.
+// parts, and with -reproduce everything is built twice, Asterisk and the card's
+// drivers included; either compares the results to the bit.
 package main
 
 import (
@@ -24,6 +24,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	"switchroom/image/build"
 )
 
 func main() {
@@ -75,11 +77,16 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if o.reproduce {
+		if err := b.steps.do("compiling twice and comparing", func() error { return build.Reproduce(ctx, b.store, b.lock) }); err != nil {
+			return err
+		}
+	}
 	made, err := b.image(ctx, o.out)
 	if err != nil {
 		return err
 	}
-	if o.check {
+	if o.check || o.reproduce {
 		if err := b.again(ctx, made); err != nil {
 			return err
 		}
