@@ -71,8 +71,8 @@ const (
 
 // Budgets, in bytes, that the builder holds every image to.
 const (
-	MaxSlotContent = 60e6
-	MaxCompressed  = 80e6
+	MaxSlotContent int64 = 60e6
+	MaxCompressed  int64 = 80e6
 )
 
 // ESPLabel is the FAT volume label of the ESP.

@@ -292,7 +292,7 @@ func (k *Kernel) AddModules(t *Tree, modules []*Module) error {
 		if err := t.File(path.Join(base, m.Rel), m.File, 0o644); err != nil {
 			return err
 		}
-		order, err := loadOrder(m, byName)
+		order, err := k.loadOrder(m, byName)
 		if err != nil {
 			return err
 		}
@@ -338,7 +338,7 @@ func (k *Kernel) AddModules(t *Tree, modules []*Module) error {
 
 // loadOrder returns what a module depends on, each after what it depends on
 // itself.
-func loadOrder(m *Module, byName map[string]*Module) ([]*Module, error) {
+func (k *Kernel) loadOrder(m *Module, byName map[string]*Module) ([]*Module, error) {
 	var order []*Module
 	done := map[string]bool{m.Name: true}
 	var visit func(m *Module) error
@@ -349,6 +349,9 @@ func loadOrder(m *Module, byName map[string]*Module) ([]*Module, error) {
 			}
 			done[name] = true
 			d := byName[name]
+			if d == nil && k.builtin[name] && k.files[name].host == "" {
+				continue
+			}
 			if d == nil {
 				return fmt.Errorf("listing kernel modules: %s depends on %s, which is not among them", m.Name, name)
 			}
