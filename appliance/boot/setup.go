@@ -305,7 +305,7 @@ func (s *System) coldplug(ctx context.Context) {
 }
 
 func (s *System) loadAll() {
-	aliases, err := kmod.Modaliases("/sys/devices")
+	aliases, err := kmod.Modaliases("/sys")
 	if err != nil {
 		s.problem("looking for devices: %v", err)
 		return

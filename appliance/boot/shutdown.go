@@ -52,7 +52,7 @@ func (s *System) Shutdown(ctx context.Context, action Action) error {
 	}
 	endProcesses(ctx, s.log)
 	unix.Sync()
-	unmountAll(s.log)
+	unmountAll(s.log, realMounts{})
 	unix.Sync()
 	how := unix.LINUX_REBOOT_CMD_RESTART
 	if action == PowerOff {
@@ -144,14 +144,14 @@ var keep = []string{"proc", "sysfs", "devtmpfs", "devpts", "cgroup2", "ramfs", "
 
 // unmountAll unmounts what can be unmounted, the last mounted first, again
 // and again until nothing changes; what stays is made read-only.
-func unmountAll(log *slog.Logger) {
+func unmountAll(log *slog.Logger, k kernelMounts) {
 	for range unmountTries {
 		left, progress := 0, false
-		for _, m := range mountTableNow(log) {
+		for _, m := range lastFirst(log, k) {
 			if slices.Contains(keep, m.fs) || m.dir == "/run" || m.dir == "/" {
 				continue
 			}
-			if err := unix.Unmount(m.dir, unix.UMOUNT_NOFOLLOW); err == nil {
+			if err := k.unmount(m.dir); err == nil {
 				progress = true
 				continue
 			}
@@ -164,11 +164,11 @@ func unmountAll(log *slog.Logger) {
 			break
 		}
 	}
-	for _, m := range mountTableNow(log) {
+	for _, m := range lastFirst(log, k) {
 		if slices.Contains(keep, m.fs) || m.fs == "tmpfs" {
 			continue
 		}
-		if err := unix.Mount("", m.dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		if err := k.readOnly(m.dir); err != nil {
 			log.Warn("a file system is left mounted", "folder", m.dir, "err", err)
 			continue
 		}
@@ -176,15 +176,35 @@ func unmountAll(log *slog.Logger) {
 	}
 }
 
-// mountTableNow lists what is mounted, the last first.
-func mountTableNow(log *slog.Logger) []mounted {
+// kernelMounts is the kernel's table of file systems.
+type kernelMounts interface {
+	mounts() ([]mounted, error) // in the order they were mounted
+	unmount(dir string) error
+	readOnly(dir string) error
+}
+
+type realMounts struct{}
+
+func (realMounts) mounts() ([]mounted, error) {
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
-		log.Warn("what is mounted is not known", "err", err)
-		return nil
+		return nil, err
 	}
 	defer f.Close()
-	all := parseMountinfo(f)
+	return parseMountinfo(f), nil
+}
+
+func (realMounts) unmount(dir string) error { return unix.Unmount(dir, unix.UMOUNT_NOFOLLOW) }
+
+func (realMounts) readOnly(dir string) error {
+	return unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
+}
+
+func lastFirst(log *slog.Logger, k kernelMounts) []mounted {
+	all, err := k.mounts()
+	if err != nil {
+		log.Warn("what is mounted is not known", "err", err)
+	}
 	slices.Reverse(all)
 	return all
 }

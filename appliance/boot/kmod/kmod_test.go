@@ -228,11 +228,14 @@ func TestMatchAndNeeds(t *testing.T) {
 func TestModaliases(t *testing.T) {
 	dir := t.TempDir()
 	for path, text := range map[string]string{
-		"pci0/0000:00:1f.0/modalias":       "pci:a\n",
-		"pci0/0000:00:1f.0/power/modalias": "not a device\n",
-		"pci0/0000:00:1f.1/modalias":       "pci:a\n",
-		"platform/x/modalias":              "platform:x\n",
-		"platform/y/modalias":              "\n",
+		"bus/pci/devices/0000:00:1f.0/modalias": "pci:a\n",
+		"bus/pci/devices/0000:00:1f.1/modalias": "pci:a\n",
+		"bus/pci/devices/0000:00:1f.2/uevent":   "it has no modalias",
+		"bus/pci/drivers/x/modalias":            "not a device",
+		"bus/platform/devices/x/modalias":       "platform:x\n",
+		"bus/platform/devices/y/modalias":       "\n",
+		"class/input/input0/modalias":           "input:k\n",
+		"class/input/event0/uevent":             "",
 	} {
 		p := filepath.Join(dir, path)
 		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
@@ -246,7 +249,7 @@ func TestModaliases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]string{"pci:a", "platform:x"}, got); d != "" {
+	if d := cmp.Diff([]string{"pci:a", "platform:x", "input:k"}, got); d != "" {
 		t.Errorf("modaliases (-want +got):\n%s", d)
 	}
 	if _, err := Modaliases(filepath.Join(dir, "none")); err == nil {

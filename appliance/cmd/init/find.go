@@ -56,12 +56,17 @@ func (f *finder) find() (blockdev.Partition, []string, error) {
 
 	// What will be needed whatever the disk is.
 	f.load(func() error { return f.loader.Load("squashfs", "") })
-	aliases, err := kmod.Modaliases(f.sysfs + "/devices")
+	aliases, err := kmod.Modaliases(f.sysfs)
 	if err != nil {
-		return blockdev.Partition{}, nil, fmt.Errorf("looking for devices: %w", err)
+		return blockdev.Partition{}, nil, err
 	}
+	// Disk controllers first: while their disks spin up there is time for the
+	// rest, the watchdogs.
+	storage, rest := split(aliases, isStorage)
 	usb := f.usb()
-	f.load(func() error { return f.loader.LoadForAll(aliases, loadWidth, usb) })
+	f.load(func() error {
+		return errors.Join(f.loader.LoadForAll(storage, loadWidth, usb), f.loader.LoadForAll(rest, loadWidth, usb))
+	})
 
 	deadline := time.NewTimer(f.timeout)
 	defer deadline.Stop()
@@ -83,6 +88,30 @@ func (f *finder) find() (blockdev.Partition, []string, error) {
 			return blockdev.Partition{}, nil, fmt.Errorf("%w\n%s", err, f.inventory())
 		}
 	}
+}
+
+// isStorage reports whether a modalias is a disk controller's, PCI class 01,
+// or of a bus that hypervisors put disks on.
+func isStorage(modalias string) bool {
+	bus, rest, _ := strings.Cut(modalias, ":")
+	switch bus {
+	case "pci":
+		return strings.Contains(rest, "bc01")
+	case "virtio", "vmbus", "xen", "scsi", "nvme":
+		return true
+	}
+	return false
+}
+
+func split(all []string, yes func(string) bool) (in, out []string) {
+	for _, s := range all {
+		if yes(s) {
+			in = append(in, s)
+		} else {
+			out = append(out, s)
+		}
+	}
+	return in, out
 }
 
 // usb gives a filter that holds the USB host drivers back: they take long to
