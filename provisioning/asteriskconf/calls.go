@@ -30,8 +30,8 @@ func (r renderer) dahdi() []byte {
 	f.set("echocancelwhenbridged", "yes", "")
 	f.set("echotraining", "no", "it would be heard at the beginning of a call")
 	f.set("faxdetect", "no", "")
-	f.set("interdigit_timeout", "5000", "ms to the next digit while the number can't end yet")
-	f.set("matchdigit_timeout", "3000", "ms when it could")
+	f.set("interdigit_timeout", "10000", "ms to the next digit; a rotary dial takes two seconds for a 0")
+	f.set("matchdigit_timeout", "10000", "ms when it could end here: only as a number that nobody has")
 
 	f.line("\n; Telephones. The card plays the exchange, so their signalling is that of the other side.")
 	f.set("signalling", "fxo_ks", "kewlstart: the battery goes away for a moment at hang-up")
