@@ -68,7 +68,7 @@ var errWrong = errors.New("the password was wrong too often")
 // logIn asks for the password until it is right.
 func logIn(ctx context.Context, a Allowance, out io.Writer, read func() (string, error)) error {
 	for range guesses {
-		fmt.Fprint(out, "\r\nSwitchroom rescue shell. Password: ")
+		fmt.Fprint(out, "\r\nSwitchroom rescue shell. The password, please:\r\n")
 		password, err := read()
 		if err != nil {
 			return fmt.Errorf("reading the password: %w", err)

@@ -131,7 +131,7 @@ func busyTelephone(b *box) {
 
 	// So is one that is in a call, and the call goes on.
 	three := b.phone(9)
-	b.pass(1000)
+	b.pass(gap)
 	b.connect(one, two)
 	three.lifts()
 	three.hears(tone.Dial)
@@ -150,7 +150,7 @@ func numberNobodyHas(b *box) {
 		one.hears(tone.Info)
 		one.hears(tone.Congestion)
 		one.hangsUp()
-		b.pass(1000)
+		b.pass(gap)
 	}
 }
 
@@ -174,7 +174,7 @@ func codesReachNothing(b *box) {
 		one.dials(code)
 		one.hears(tone.Congestion)
 		one.hangsUp()
-		b.pass(1000)
+		b.pass(gap)
 	}
 	// And a call to it still arrives.
 	two := b.phone(2)
@@ -295,7 +295,7 @@ func (b *box) connect(caller, called phone) {
 	caller.dials(extension(called))
 	called.rings()
 	called.lifts()
-	b.pass(1000)
+	b.pass(gap)
 }
 
 // extension is the number of a telephone in the built-in site.
@@ -304,11 +304,11 @@ func extension(p phone) string { return strconv.Itoa(1000 + p.Number()) }
 // areFree checks that telephones can call and be called.
 func (b *box) areFree(one, two phone) {
 	b.Helper()
-	b.pass(1500)
+	b.pass(gap)
 	b.connect(one, two)
 	one.hangsUp()
 	two.hangsUp()
-	b.pass(1500)
+	b.pass(gap)
 	b.connect(two, one)
 	one.hangsUp()
 	two.hangsUp()

@@ -18,6 +18,10 @@ const (
 	someday = 40_000 // after something that takes rings to be done
 )
 
+// gap is how long a handset has to lie, in card milliseconds, until the box
+// believes it: what is shorter than 1,250 ms is a flash to DAHDI.
+const gap = 2000
+
 // phone is a telephone, and the person who has it.
 type phone struct {
 	*control.Port
@@ -220,7 +224,7 @@ func (b *box) everybodyHangsUp() {
 			b.Fatalf("putting port %d to rest: %v", p.Port, err)
 		}
 	}
-	b.pass(2000) // the loop's opening at the end of a call takes half a second
+	b.pass(gap)
 	for _, p := range ports {
 		if err := b.ctl.Port(p.Port).Mark(ctx); err != nil {
 			b.Fatal(err)
