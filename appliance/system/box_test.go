@@ -45,6 +45,8 @@ type box struct {
 	ctl  *control.Client // nil without a card
 	dir  string
 	seen int // the console's lines up to this one are not looked at
+
+	began uint64 // when the scenario began, in card time
 }
 
 // start starts a machine and returns at once. It ends with the test, and if

@@ -143,11 +143,19 @@ func busyTelephone(b *box) {
 
 func numberNobodyHas(b *box) {
 	one := b.phone(1)
-	for _, number := range []string{"1999", "7", "60"} {
+	one.lifts()
+	one.hears(tone.Dial)
+	one.dials("7") // no number begins with it
+	one.hearsThree(950, 1400, 1800)
+	one.hears(tone.Congestion)
+	one.hangsUp()
+	b.pass(gap)
+	// One that no telephone has, and one that is not complete. The tones
+	// begin before the last digit, and some seconds after it.
+	for _, number := range []string{"1999", "60"} {
 		one.lifts()
 		one.hears(tone.Dial)
 		one.dials(number)
-		one.hears(tone.Info)
 		one.hears(tone.Congestion)
 		one.hangsUp()
 		b.pass(gap)

@@ -3,8 +3,12 @@
 package system
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"switchroom/dahdi/tdm2400p/control"
 	"switchroom/dahdi/tdm2400p/loop"
@@ -46,8 +50,32 @@ func (b *box) must(what string, port int, do func(ctx context.Context) error) {
 	ctx, cancel := b.limit()
 	defer cancel()
 	if err := do(ctx); err != nil {
-		b.Fatalf("port %d %s: %v", port, what, err)
+		b.Fatalf("port %d %s: %v\nAll that happened:\n%s", port, what, err, b.story())
 	}
+}
+
+// story tells what happened on all ports since the scenario began.
+func (b *box) story() string {
+	ctx, cancel := b.limit()
+	defer cancel()
+	ports, err := b.ctl.Ports(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	var all []loop.Event
+	for _, p := range ports {
+		events, err := b.ctl.Port(p.Port).Events(ctx, b.began)
+		if err != nil {
+			return err.Error()
+		}
+		all = append(all, events...)
+	}
+	slices.SortFunc(all, func(a, b loop.Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	var text strings.Builder
+	for _, e := range all {
+		fmt.Fprintln(&text, e)
+	}
+	return text.String()
 }
 
 func (p phone) lifts() { p.b.Helper(); p.b.must("lifts the handset", p.Number(), p.OffHook) }
@@ -147,6 +175,26 @@ func (l line) hangsUp() {
 	l.b.must("hangs up", l.Number(), func(ctx context.Context) error { return l.Hangup(ctx, "open", 0) })
 }
 
+// hearsThree checks that three frequencies are heard within three seconds, as
+// in the special information tone. It does not mind a gap in them, which an
+// emulated machine that is short of time makes.
+func (p phone) hearsThree(hz ...float64) {
+	p.b.Helper()
+	p.b.must("should hear three tones", p.Number(), func(ctx context.Context) error {
+		heard, err := p.Listen(ctx, 3000)
+		if err != nil {
+			return err
+		}
+		for _, f := range hz {
+			// A third of a second in three is 9.5 dB less on average.
+			if level := tone.LevelAt(heard.Samples(), f); level < -35 {
+				return fmt.Errorf("%v Hz at %.1f dBm0 in 3 s", f, level)
+			}
+		}
+		return nil
+	})
+}
+
 // pass lets card time go by.
 func (b *box) pass(ms uint64) {
 	b.Helper()
@@ -225,6 +273,9 @@ func (b *box) everybodyHangsUp() {
 		}
 	}
 	b.pass(gap)
+	if b.began, err = b.ctl.Port(ports[0].Port).Frame(ctx); err != nil {
+		b.Fatal(err)
+	}
 	for _, p := range ports {
 		if err := b.ctl.Port(p.Port).Mark(ctx); err != nil {
 			b.Fatal(err)
