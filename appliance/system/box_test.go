@@ -36,28 +36,30 @@ type machine struct {
 	grubenv  func(*disk.Grubenv)     // changes what GRUB knows, on a copy of the image
 	change   func(path string) error // changes a copy of the image in any other way
 	extra    []string                // more arguments for QEMU
+	sockets  []string                // of cards that are emulated elsewhere
 }
 
 // box is a running appliance with its cards and what is plugged into them.
 type box struct {
-	*testing.T
+	testing.TB
 	vm   *qemu.VM
 	ctl  *control.Client // nil without a card
 	dir  string
 	seen int // the console's lines up to this one are not looked at
 
-	began uint64 // when the scenario began, in card time
+	commands int    // that were run in the shell
+	began    uint64 // when the scenario began, in card time
 }
 
 // start starts a machine and returns at once. It ends with the test, and if
 // that failed its logs are kept.
-func start(t *testing.T, m machine) *box {
+func start(t testing.TB, m machine) *box {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "vm-") // not t.TempDir: a socket's path has to be short
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &box{T: t, dir: dir}
+	b := &box{TB: t, dir: dir}
 	t.Cleanup(func() {
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
@@ -67,7 +69,7 @@ func start(t *testing.T, m machine) *box {
 	if m.grubenv != nil || m.change != nil {
 		cfg.Disk = b.changedImage(m)
 	}
-	cfg.Cards = b.plugIn(m.cards)
+	cfg.Cards = append(b.plugIn(m.cards), m.sockets...)
 	vm, err := lab.host.Start(context.Background(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +91,7 @@ func start(t *testing.T, m machine) *box {
 // in gives the box to a part of its test.
 func (b *box) in(t *testing.T) *box {
 	part := *b
-	part.T = t
+	part.TB = t
 	return &part
 }
 
@@ -157,7 +159,7 @@ func (b *box) plugIn(specs []string) (sockets []string) {
 	if len(specs) == 0 {
 		return nil
 	}
-	log := slog.New(slog.NewTextHandler(testWriter{b.T}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(slog.NewTextHandler(testWriter{b.TB}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	plant, err := loop.NewPlant(loop.Config{Country: "us", Log: log})
 	if err != nil {
 		b.Fatal(err)
@@ -213,7 +215,7 @@ func (b *box) plugIn(specs []string) (sockets []string) {
 }
 
 // testWriter passes log lines on to the test.
-type testWriter struct{ t *testing.T }
+type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(p []byte) (int, error) {
 	w.t.Log(strings.TrimSpace(string(p)))

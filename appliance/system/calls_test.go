@@ -145,9 +145,12 @@ func numberNobodyHas(b *box) {
 	one := b.phone(1)
 	one.lifts()
 	one.hears(tone.Dial)
+	one.listens()
 	one.dials("7") // no number begins with it
-	one.hearsThree(950, 1400, 1800)
 	one.hears(tone.Congestion)
+	for _, hz := range []float64{950, 1400, 1800} { // the special information tone, before it
+		one.heard(hz, 200)
+	}
 	one.hangsUp()
 	b.pass(gap)
 	// One that no telephone has, and one that is not complete. The tones

@@ -175,21 +175,34 @@ func (l line) hangsUp() {
 	l.b.must("hangs up", l.Number(), func(ctx context.Context) error { return l.Hangup(ctx, "open", 0) })
 }
 
-// hearsThree checks that three frequencies are heard within three seconds, as
-// in the special information tone. It does not mind a gap in them, which an
-// emulated machine that is short of time makes.
-func (p phone) hearsThree(hz ...float64) {
+// listens begins to write down what is heard from now on.
+func (p phone) listens() {
 	p.b.Helper()
-	p.b.must("should hear three tones", p.Number(), func(ctx context.Context) error {
-		heard, err := p.Listen(ctx, 3000)
+	p.b.must("listens", p.Number(), func(ctx context.Context) error { return p.Record(ctx, 60_000) })
+}
+
+// heard checks that a frequency was among what was heard since then, for at
+// least ms milliseconds in all. It does not mind gaps, which an emulated
+// machine that is short of time makes.
+func (p phone) heard(hz float64, ms int) {
+	p.b.Helper()
+	p.b.must("has listened", p.Number(), func(ctx context.Context) error {
+		if err := p.StopRecord(ctx); err != nil {
+			return err
+		}
+		record, err := p.Recording(ctx, 0, 0)
 		if err != nil {
 			return err
 		}
-		for _, f := range hz {
-			// A third of a second in three is 9.5 dB less on average.
-			if level := tone.LevelAt(heard.Samples(), f); level < -35 {
-				return fmt.Errorf("%v Hz at %.1f dBm0 in 3 s", f, level)
+		got := 0
+		const step = 20 // ms
+		for piece := range slices.Chunk(record.Samples(), step*tone.PerMS) {
+			if tone.LevelAt(piece, hz) > -25 {
+				got += step
 			}
+		}
+		if got < ms {
+			return fmt.Errorf("%v Hz was heard for %d ms", hz, got)
 		}
 		return nil
 	})

@@ -1,0 +1,304 @@
+//go:build vm
+
+package system
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"switchroom/dahdi/tdm2400p/control"
+	"switchroom/dahdi/tone"
+	"switchroom/image/qemu"
+)
+
+// What is measured here is told in lines of a table, for the README. It says
+// something only on a machine that does nothing else.
+
+// boots is how often a boot is measured.
+const boots = 5
+
+// row prints a line of the table.
+func row(b *testing.B, what string, format string, args ...any) {
+	b.Helper()
+	fmt.Printf("| %s | %s |\n", what, fmt.Sprintf(format, args...))
+}
+
+func BenchmarkVMBoot(b *testing.B) {
+	for _, c := range []struct {
+		name     string
+		firmware qemu.Firmware
+		cards    []string
+	}{
+		{"BIOS, no card", qemu.BIOS, nil},
+		{"BIOS, 24 telephones", qemu.BIOS, []string{allPhones}},
+		{"UEFI, no card", qemu.UEFI, nil},
+		{"UEFI, 24 telephones", qemu.UEFI, []string{allPhones}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var kernel, supervisor, ports, asterisk, total []float64
+			for range boots {
+				run := &bootRun{TB: b}
+				box := start(run, machine{firmware: c.firmware, cards: c.cards})
+				up := box.until("supervisor started")
+				ready := box.until("asterisk ready")
+				if len(c.cards) > 0 {
+					ports = append(ports, box.until("dahdi configured")-up)
+				}
+				ctx, cancel := box.limit()
+				line, _, err := box.vm.Console.Wait(ctx, 0, regexp.MustCompile(milestone+"asterisk ready"))
+				cancel()
+				if err != nil {
+					b.Fatal(err)
+				}
+				kernel = append(kernel, line.At.Seconds()-ready)
+				supervisor = append(supervisor, up)
+				asterisk = append(asterisk, ready-up)
+				total = append(total, line.At.Seconds())
+				run.end()
+			}
+			b.ReportMetric(median(total), "s/boot")
+			text := fmt.Sprintf("**%.1f s** (to the kernel %.1f, supervisor %.1f, ", median(total), median(kernel), median(supervisor))
+			if len(ports) > 0 {
+				text += fmt.Sprintf("of that on DAHDI configured %.1f, ", median(ports))
+			}
+			row(b, "QEMU start → Asterisk ready, "+c.name+", "+string(lab.host.Accel), "%sAsterisk ready %.1f)", text, median(asterisk))
+		})
+	}
+}
+
+// bootRun ends what belongs to one boot before the benchmark ends.
+type bootRun struct {
+	testing.TB
+	cleanups []func()
+}
+
+func (r *bootRun) Cleanup(f func()) { r.cleanups = append(r.cleanups, f) }
+
+func (r *bootRun) end() {
+	for _, f := range slices.Backward(r.cleanups) {
+		f()
+	}
+	r.cleanups = nil
+}
+
+func median(all []float64) float64 {
+	if len(all) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[len(sorted)/2]
+}
+
+func BenchmarkVMIdle(b *testing.B) {
+	b.Run("memory", func(b *testing.B) {
+		box := start(b, machine{cards: []string{allPhones}, grubenv: allowRescue})
+		box.until("healthy")
+		box.logIn()
+		used := box.memoryUsed()
+		b.ReportMetric(used, "MiB")
+		row(b, "guest memory in use, idle, 24 telephones", "%.0f MiB", used)
+	})
+	b.Run("emulator", func(b *testing.B) {
+		emulator := startEmulator(b)
+		box := start(b, machine{sockets: []string{emulator.pci}})
+		box.until("healthy")
+		ctx, cancel := box.limit()
+		defer cancel()
+		client, err := control.Dial(ctx, emulator.control)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer client.Close()
+		// Whole seconds of wall time, for it is the wall clock it is held against.
+		var rates []float64
+		cpu := emulator.cpu(b)
+		began := time.Now()
+		frames := framesOf(b, client)
+		for range 20 {
+			time.Sleep(time.Second)
+			now := framesOf(b, client)
+			rates = append(rates, float64(now-frames))
+			frames = now
+		}
+		share := 100 * (emulator.cpu(b) - cpu).Seconds() / time.Since(began).Seconds()
+		b.ReportMetric(median(rates), "frames/s")
+		b.ReportMetric(share, "%cpu")
+		row(b, "emulator, 24 idle ports: frames a second, median", "%.0f", median(rates))
+		row(b, "emulator, 24 idle ports: share of a core", "%.0f %%", share)
+	})
+}
+
+func framesOf(b *testing.B, c *control.Client) uint64 {
+	b.Helper()
+	stats, err := c.Stats(b.Context(), 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return stats.Frames
+}
+
+// emulator is the program tdm2400p, as a process of its own so that its
+// processor time can be told from the tests'.
+type emulator struct {
+	pci, control string
+	cmd          *exec.Cmd
+}
+
+func startEmulator(b *testing.B) *emulator {
+	b.Helper()
+	dir, err := os.MkdirTemp("", "emu-")
+	if err != nil {
+		b.Fatal(err)
+	}
+	program := filepath.Join(dir, "tdm2400p")
+	if out, err := exec.Command("go", "build", "-o", program, "switchroom/dahdi/cmd/tdm2400p").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	e := &emulator{pci: filepath.Join(dir, "pci.sock"), control: filepath.Join(dir, "ctl.sock")}
+	e.cmd = exec.Command(program, "serve", "-pci", e.pci, "-control", e.control, "-ports", allPhones)
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	said, err := e.cmd.StderrPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := e.cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = e.cmd.Process.Kill() // after the machine, whose cleanup was registered later
+		_ = e.cmd.Wait()
+		if err := os.RemoveAll(dir); err != nil {
+			b.Error(err)
+		}
+	})
+	in := bufio.NewScanner(said)
+	for in.Scan() {
+		if strings.Contains(in.Text(), "control ready") {
+			go func() {
+				for in.Scan() { // or it would block
+				}
+			}()
+			return e
+		}
+	}
+	b.Fatal("the emulator ended before it was ready")
+	return nil
+}
+
+// cpu is the processor time it has used: fields 14 and 15 of proc(5)'s stat,
+// in ticks of which a second has 100 on every Linux of ours.
+func (e *emulator) cpu(b *testing.B) time.Duration {
+	b.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", e.cmd.Process.Pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	f := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+2:]))
+	user, err1 := strconv.Atoi(f[11])
+	system, err2 := strconv.Atoi(f[12])
+	if err1 != nil || err2 != nil {
+		b.Fatalf("%s: %v %v", data, err1, err2)
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// BenchmarkVMEcho sends a minute of random octets through Asterisk's echo and
+// counts those that come back as others.
+func BenchmarkVMEcho(b *testing.B) {
+	box := start(b, machine{cards: []string{allPhones}})
+	box.until("healthy")
+	box.everybodyHangsUp()
+	one := box.phone(1)
+	one.lifts()
+	one.hears(tone.Dial)
+	one.dials("*43")
+	box.pass(2000)
+
+	const seconds = 60
+	random := rand.New(rand.NewPCG(1, 2))
+	sent := make([]byte, seconds*tone.Rate)
+	for i := range sent {
+		sent[i] = byte(random.Uint32())
+	}
+	ctx, cancel := context.WithTimeout(b.Context(), patience)
+	defer cancel()
+	if err := one.Record(ctx, (seconds+3)*1000); err != nil {
+		b.Fatal(err)
+	}
+	// A request is a line of a bounded length: three of twenty seconds.
+	for part := range slices.Chunk(sent, 20*tone.Rate) {
+		if err := one.Play(ctx, control.PlayArgs{Wire: part}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	e, err := one.Wait(ctx, "recorded", nil, (seconds+10)*1000)
+	if err != nil {
+		b.Fatal(err)
+	}
+	heard, err := one.Recording(ctx, uint64(e.Data["from"].(float64)), uint64(e.Data["to"].(float64)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	// µ-law has two zeros, and the kernel's tables know one: 0x7f is 0xff.
+	for i := range sent {
+		if sent[i] == 0x7f {
+			sent[i] = 0xff
+		}
+	}
+	at := bytes.Index(heard.Wire, sent[:64])
+	if at < 0 {
+		b.Fatal("what was sent did not come back")
+	}
+	got := heard.Wire[at:]
+	compared := min(len(got), len(sent))
+	wrong, first := 0, -1
+	for i := range compared {
+		if got[i] != sent[i] {
+			if wrong++; first < 0 {
+				first = i
+			}
+		}
+	}
+	b.ReportMetric(float64(wrong), "wrong-octets")
+	b.ReportMetric(float64(compared)/tone.Rate, "s-compared")
+	row(b, "octets that came back wrong from a minute of echo", "%d of %d", wrong, compared)
+	if wrong > 0 {
+		b.Errorf("%d of %d octets came back wrong, the first after %.3f s", wrong, compared, float64(first)/tone.Rate)
+	}
+}
+
+func BenchmarkVMMachine(b *testing.B) {
+	row(b, "measured on", "%d processors, %s, %s", runtime.NumCPU(), cpuModel(), lab.host.Accel)
+	info, err := os.Stat(lab.image + ".zst")
+	if err == nil {
+		row(b, "image, compressed", "%.1f MB", float64(info.Size())/1e6)
+	}
+}
+
+// cpuModel is what the host's processor calls itself.
+func cpuModel() string {
+	data, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "an unknown processor"
+	}
+	for line := range strings.Lines(string(data)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "an unknown processor"
+}
