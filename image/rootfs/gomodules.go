@@ -66,7 +66,7 @@ func GoComponents(ctx context.Context, module string, programs ...string) ([]Com
 	std, err := goComponent("stdlib", strings.TrimPrefix(version, "go"), root)
 	if err != nil {
 		// Some distributions keep Go's licence elsewhere; it is well known.
-		return nil, fmt.Errorf("Go's own licence: %w", err)
+		return nil, fmt.Errorf("the licence of Go itself: %w", err)
 	}
 	return append(all, std), nil
 }
