@@ -119,16 +119,14 @@ func makeOverlay(ctx context.Context, tools Tools, cfg Config, binds []packages.
 	return nil
 }
 
-// copyOut copies a file of the tool tree to the host.
+// copyOut copies a file of the tool tree to the host, whole sectors of it, with
+// the one copying program that QEMU's tree is sure to have.
 func copyOut(ctx context.Context, tools Tools, from, to string) error {
-	f, err := os.Create(to)
-	if err != nil {
-		return fmt.Errorf("copying %s: %w", from, err)
-	}
-	cmd := tools.Command(ctx, packages.RunOptions{}, "/usr/bin/cat", from)
-	cmd.Stdout = f
-	if err := errors.Join(cmd.Run(), f.Close()); err != nil {
-		return fmt.Errorf("copying %s out of the tool tree: %w", from, err)
+	const out = "/out"
+	cmd := tools.Command(ctx, packages.RunOptions{Binds: []packages.Bind{{Host: filepath.Dir(to), Guest: out, Writable: true}}},
+		qemuImg, "convert", "-f", "raw", "-O", "raw", from, out+"/"+filepath.Base(to))
+	if b, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("copying %s out of the tool tree: %w: %s", from, err, b)
 	}
 	return nil
 }
