@@ -30,7 +30,9 @@ type Index struct {
 	dir     string
 	modules map[string]module
 	// Aliases by the bus they begin with ("pci", "usb", "platform"…):
-	// a device's modalias is compared with its own bus's only.
+	// a device's modalias is compared with its own bus's only, and with the
+	// few whose bus is a pattern too ("acpi*:LNXPWRBN:*"), which stand under
+	// anyBus.
 	aliases map[string][]alias
 	builtin map[string]bool
 }
@@ -132,6 +134,9 @@ func (x *Index) aliasLine(s string) error {
 		return fmt.Errorf("want \"alias PATTERN MODULE\", have %q", s)
 	}
 	b := bus(w[1])
+	if strings.ContainsAny(b, "*?[") {
+		b = anyBus
+	}
 	x.aliases[b] = append(x.aliases[b], alias{w[1], Name(w[2])})
 	return nil
 }
@@ -195,19 +200,23 @@ func (x *Index) needs(name, other string, depth int) bool {
 
 // Match gives the names of the modules that say they drive a device with
 // this modalias, in the order of the index, each once. An alias that names a
-// module itself ("ext4", "fs-ext4") matches too.
+// module itself ("fs-ext4") matches too.
 func (x *Index) Match(modalias string) []string {
 	var names []string
-	for _, a := range x.aliases[bus(modalias)] {
-		if glob(a.pattern, modalias) && !slices.Contains(names, a.name) {
-			names = append(names, a.name)
+	for _, list := range [][]alias{x.aliases[bus(modalias)], x.aliases[anyBus]} {
+		for _, a := range list {
+			if glob(a.pattern, modalias) && !slices.Contains(names, a.name) {
+				names = append(names, a.name)
+			}
 		}
 	}
 	return names
 }
 
-// bus is the part of an alias before its colon: nothing with a wildcard
-// stands there in what depmod writes. Aliases without a colon share one list.
+const anyBus = "*"
+
+// bus is the part of an alias before its colon. Aliases without a colon share
+// one list.
 func bus(alias string) string {
 	b, _, ok := strings.Cut(alias, ":")
 	if !ok {

@@ -37,6 +37,7 @@ alias pci:v*d*sv*sd*bc01sc06i01* ahci
 alias pci:v00008086d00002918sv*sd*bc*sc*i* lpc_ich
 alias platform:iTCO_wdt iTCO_wdt
 alias scsi:t-0x00* sd_mod
+alias acpi*:LNXPWRBN:* lpc_ich
 alias fs-squashfs squashfs
 alias pci:v00008086d0000100Esv*sd*bc*sc*i* e1000_e
 alias usb:v05A9p0511d*dc*dsc*dp*ic0[0-3]isc*ip*in* e1000_e
@@ -212,6 +213,7 @@ func TestMatchAndNeeds(t *testing.T) {
 		{"usb:v05A9p0511d0100dc00dsc00dp00ic07isc00ip00in00", nil},
 		{"platform:iTCO_wdt", []string{"iTCO_wdt"}},
 		{"acpi:PNP0C0C:", nil},
+		{"acpi:LNXPWRBN:", []string{"lpc_ich"}},
 	} {
 		if got := x.Match(c.modalias); !slices.Equal(got, c.want) {
 			t.Errorf("Match(%q) = %q; want %q", c.modalias, got, c.want)

@@ -51,6 +51,19 @@ func (c *console) write(level int, format string, args ...any) {
 func (c *console) info(format string, args ...any) { c.write(levelInfo, format, args...) }
 func (c *console) warn(format string, args ...any) { c.write(levelError, format, args...) }
 
+// hush keeps the kernel's messages off the consoles, but for its last words:
+// that a watchdog was let go of and goes on running is what we want, and the
+// kernel cries out about it.
+func (c *console) hush(do func()) {
+	const printk = "/proc/sys/kernel/printk"
+	was, err := os.ReadFile(printk)
+	if err == nil && os.WriteFile(printk, []byte("1\n"), 0) == nil {
+		// The first of its four numbers is the consoles' level.
+		defer func() { _ = os.WriteFile(printk, was, 0) }()
+	}
+	do()
+}
+
 // fail says what went wrong and restarts the machine.
 func (c *console) fail(err error) {
 	c.write(levelAlert, "the box cannot start: %v", err)

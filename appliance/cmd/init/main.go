@@ -199,7 +199,7 @@ func (g *guard) arm() string {
 		g.console.warn("the watchdog does not start: %v", err)
 		return ""
 	}
-	dev.Close()
+	g.console.hush(func() { dev.Close() })
 	g.armed = info.Name
 	g.console.info("watchdog %s (%s) armed, %v", info.Name, info.Identity, info.Timeout)
 	return g.armed
