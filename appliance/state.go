@@ -51,6 +51,7 @@ type Health struct {
 	OK      bool      `json:"ok"`                // every essential service is up, and was for a while
 	Since   time.Time `json:"since"`             // when OK became what it is
 	Failing []string  `json:"failing,omitempty"` // the essential services that are not up
+	Stopped []string  `json:"stopped,omitempty"` // those that are not because somebody stopped them: that is no fault
 }
 
 // Status is the whole box as the supervisor sees it.

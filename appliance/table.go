@@ -17,6 +17,8 @@ func WriteTable(w io.Writer, st Status, now time.Time) error {
 		health = "shutting down"
 	case len(st.Health.Failing) > 0:
 		health = "not healthy: " + strings.Join(st.Health.Failing, ", ")
+	case len(st.Health.Stopped) > 0:
+		health = "stopped by order: " + strings.Join(st.Health.Stopped, ", ")
 	case !st.Health.OK:
 		health = "not healthy yet"
 	}

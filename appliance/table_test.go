@@ -45,9 +45,10 @@ site      inactive (waiting)  1s      0         -       -     waits for ports.se
 		t.Errorf("table (-want +got):\n%s", diff)
 	}
 	for words, st := range map[string]appliance.Status{
-		"healthy,":         {Health: appliance.Health{OK: true}},
-		"not healthy yet,": {},
-		"shutting down,":   {Stopping: true, Health: appliance.Health{OK: true}},
+		"healthy,":                            {Health: appliance.Health{OK: true}},
+		"not healthy yet,":                    {},
+		"stopped by order: asterisk.service,": {Health: appliance.Health{Stopped: []string{"asterisk.service"}}},
+		"shutting down,":                      {Stopping: true, Health: appliance.Health{OK: true}},
 	} {
 		b.Reset()
 		if err := appliance.WriteTable(&b, st, now); err != nil || !strings.Contains(b.String(), words) {

@@ -1,31 +1,45 @@
 package supervisor
 
-import "strings"
+import (
+	"strings"
 
-// wantUp has a service up, and what it requires and wants.
-func (m *manager) wantUp(s *service) {
-	if s.want && (s.queued || !s.down()) {
-		return // also ends the recursion
+	"switchroom/appliance/supervisor/unit"
+)
+
+// wantUp has a service up, and what it requires and wants: also what has failed
+// of that, or waits to be tried again.
+func (m *manager) wantUp(s *service) { m.wantUpOnce(s, map[*service]bool{}) }
+
+func (m *manager) wantUpOnce(s *service, seen map[*service]bool) {
+	if seen[s] {
+		return
 	}
-	s.want = true
-	if s.down() {
-		s.queue()
+	seen[s] = true
+	s.forgive()
+	if s.want && (s.cycle || s.up() || s.stoppable()) {
+		return // it is there, or on its way
 	}
-	for _, r := range s.unit.Requires {
-		if other := m.services[r.Name]; other != nil && !other.up() {
-			m.wantUp(other)
+	if !s.want || !s.queued {
+		s.want, s.off = true, false // which calls off a stop that has not begun
+		switch {
+		case s.down():
+			s.queue()
+		case !s.stoppable():
+			s.cycle = true // it is on its way down: then up again
 		}
 	}
-	for _, r := range s.unit.Wants {
-		if other := m.services[r.Name]; other != nil && !other.up() {
-			m.wantUp(other)
+	for _, list := range [][]unit.Ref{s.unit.Requires, s.unit.Wants} {
+		for _, r := range list {
+			if other := m.services[r.Name]; other != nil && (!other.up() || !other.want) {
+				m.wantUpOnce(other, seen)
+			}
 		}
 	}
 }
 
 // wantDown has a service down, and those that require it.
 func (m *manager) wantDown(s *service) {
-	s.want, s.queued, s.cycle = false, false, false
+	s.want, s.queued, s.cycle, s.off = false, false, false, true
 	for _, other := range s.requiredBy {
 		if other.want || !other.down() {
 			m.wantDown(other)
@@ -39,7 +53,7 @@ func (m *manager) restart(s *service) {
 	if s.down() {
 		m.wantUp(s)
 	} else {
-		s.want, s.cycle = true, true
+		s.want, s.cycle, s.off = true, true, false
 	}
 	m.restartDependents(s)
 }

@@ -129,7 +129,11 @@ func TestRequires(t *testing.T) {
 		if got := b.status()["b"].Waiting; !slices.Equal(got, []string{"a.service"}) {
 			t.Errorf("b waits for %v; want a.service", got)
 		}
-		err := b.m.Start(t.Context(), "b")
+		// To start b by order is to try a again, at once.
+		wait := later(func() error { return b.m.Start(t.Context(), "b") })
+		b.want("a start, b waiting, c running")
+		b.die("a", code(1))
+		err := wait()
 		if want := "b.service waits for a.service, which is not up: the main process: exit status 1"; err == nil || err.Error() != want {
 			t.Errorf("Start = %v; want %s", err, want)
 		}
@@ -414,5 +418,54 @@ func TestShutdownTimeout(t *testing.T) {
 		if got := <-b.ended; got != appliance.Exit || time.Since(began) != 20*time.Second {
 			t.Errorf("loop = %v after %v; want exit after 20 s", got, time.Since(began))
 		}
+	})
+}
+
+// TestStoppedByOrder: what somebody stops is not up, and is no fault either.
+func TestStoppedByOrder(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBox(t, map[string]string{
+			"a": "After=b.service\nRequires=b.service\n--\n",
+			"b": "",
+		}, func(c *Config, _ *fake) { c.Essential = []string{"a.service"} })
+		health := func() appliance.Health {
+			st, err := b.m.Status(t.Context())
+			must(t, err)
+			return st.Health
+		}
+		b.pass(time.Minute)
+		if h := health(); !h.OK {
+			t.Errorf("health = %+v; want it good", h)
+		}
+		must(t, b.m.Stop(t.Context(), "b")) // and a with it
+		if h := health(); h.OK || len(h.Failing) > 0 || !slices.Equal(h.Stopped, []string{"a.service"}) {
+			t.Errorf("health = %+v; want a stopped, and nothing failing", h)
+		}
+		must(t, b.m.Start(t.Context(), "a"))
+		b.pass(time.Minute)
+		if h := health(); !h.OK || len(h.Stopped) > 0 {
+			t.Errorf("health = %+v; want it good again", h)
+		}
+	})
+}
+
+// TestStartWhileStopping: the order that comes last is the one that counts.
+func TestStartWhileStopping(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBox(t, map[string]string{"a": "TimeoutStopSec=5s\n"}, func(_ *Config, f *fake) { f.deaf["a"] = true })
+		stopped := later(func() error { return b.m.Stop(t.Context(), "a") })
+		b.want("a stop-sigterm")
+		started := later(func() error { return b.m.Start(t.Context(), "a") })
+		must(t, stopped())
+		must(t, started())
+		b.want("a running")
+		b.did("start a", "a: SIGTERM", "a: SIGKILL", "start a")
+
+		restarted := later(func() error { return b.m.Restart(t.Context(), "a") })
+		must(t, b.m.Stop(t.Context(), "a"))
+		if err := restarted(); err == nil {
+			t.Error("a restart that was overtaken by a stop succeeded")
+		}
+		b.want("a dead")
 	})
 }

@@ -212,7 +212,7 @@ func (m *manager) do(ctx context.Context, name string, begin func(*service) erro
 // Start starts a service and what it requires and wants, and waits until it is
 // up or has failed; the error is why.
 func (m *manager) Start(ctx context.Context, name string) error {
-	return m.do(ctx, name, func(s *service) error { s.forgive(); m.wantUp(s); return nil }, startOver)
+	return m.do(ctx, name, func(s *service) error { m.wantUp(s); return nil }, startOver)
 }
 
 // Stop stops a service and those that require it, and waits.
@@ -236,6 +236,11 @@ func startOver(s *service) (bool, error) {
 	switch {
 	case s.cycle:
 		return false, nil
+	case s.queued && s.want: // what is said below is of an earlier life
+		if by := s.blockedBy(); by != nil {
+			return true, fmt.Errorf("%s waits for %s, which is not up: %s", s.unit.Name, by.unit.Name, by.lastError)
+		}
+		return false, nil
 	case s.up() || s.done && s.sub == subDead:
 		return true, nil
 	case s.sub == subFailed, s.sub == subCrashLoop, s.sub == subAutoRestart:
@@ -244,10 +249,6 @@ func startOver(s *service) (bool, error) {
 		return true, fmt.Errorf("%s: %s does not hold", s.unit.Name, s.conditionFailed)
 	case !s.want:
 		return true, fmt.Errorf("%s was stopped", s.unit.Name)
-	case s.queued:
-		if by := s.blockedBy(); by != nil {
-			return true, fmt.Errorf("%s waits for %s, which is not up: %s", s.unit.Name, by.unit.Name, by.lastError)
-		}
 	}
 	return false, nil
 }
@@ -278,7 +279,7 @@ func (m *manager) Status(ctx context.Context) (appliance.Status, error) {
 			Stopping: m.stopping != nil,
 			Notes:    slices.Clone(m.cfg.Notes()),
 		}
-		st.Health.Failing = slices.Clone(m.health.Failing)
+		st.Health.Failing, st.Health.Stopped = slices.Clone(m.health.Failing), slices.Clone(m.health.Stopped)
 		for _, key := range slices.Sorted(maps.Keys(m.notes)) {
 			st.Notes = append(st.Notes, key+": "+m.notes[key])
 		}
@@ -305,10 +306,14 @@ func (m *manager) Status(ctx context.Context) (appliance.Status, error) {
 // judge looks whether the box is healthy.
 func (m *manager) judge() {
 	now := time.Now()
-	var failing []string
+	var failing, stopped []string
 	var youngest time.Time
 	for _, name := range m.cfg.Essential {
 		s := m.services[name]
+		if s != nil && s.off {
+			stopped = append(stopped, name)
+			continue
+		}
 		if s == nil || !s.up() {
 			failing = append(failing, name)
 			continue
@@ -317,7 +322,7 @@ func (m *manager) judge() {
 			youngest = s.activeSince
 		}
 	}
-	ok := len(failing) == 0
+	ok := len(failing) == 0 && len(stopped) == 0
 	if ok && !m.health.OK {
 		if left := m.cfg.HealthyAfter - now.Sub(youngest); left > 0 {
 			ok = false
@@ -327,7 +332,7 @@ func (m *manager) judge() {
 			m.healthTimer = time.AfterFunc(left, func() { m.post(func() {}) })
 		}
 	}
-	changed := ok != m.health.OK || !slices.Equal(failing, m.health.Failing)
+	changed := ok != m.health.OK || !slices.Equal(failing, m.health.Failing) || !slices.Equal(stopped, m.health.Stopped)
 	if ok != m.health.OK {
 		m.health.OK, m.health.Since = ok, now
 		switch {
@@ -337,10 +342,10 @@ func (m *manager) judge() {
 		case ok:
 			m.cfg.Log.Info("healthy again")
 		default:
-			m.cfg.Log.Warn("not healthy", "failing", strings.Join(failing, " "))
+			m.cfg.Log.Warn("not healthy", "failing", strings.Join(failing, " "), "stopped", strings.Join(stopped, " "))
 		}
 	}
-	m.health.Failing = failing
+	m.health.Failing, m.health.Stopped = failing, stopped
 	if changed {
 		m.cfg.Health(m.health)
 	}

@@ -107,8 +107,11 @@ func (b *box) play(script []step) string {
 		}
 		synctest.Wait()
 		if wrong := b.wrong(); wrong != "" {
-			return fmt.Sprintf("after %+v: %s", s, wrong)
+			return fmt.Sprintf("after %+v: %s\n%s", s, wrong, b.dump())
 		}
+	}
+	if wrong := b.recovers(ctx); wrong != "" {
+		return wrong
 	}
 	b.m.Shutdown(appliance.Reboot)
 	select {
@@ -120,6 +123,55 @@ func (b *box) play(script []step) string {
 		return fmt.Sprintf("%d processes are left", len(left))
 	}
 	return ""
+}
+
+// recovers starts every service, once all has calmed down, and lets each do as
+// it should: then all of them must come up.
+func (b *box) recovers(ctx context.Context) string {
+	behave := func(seconds int) {
+		for range seconds {
+			for _, p := range b.all() {
+				kind := ""
+				if p.req.service != nil {
+					kind = string(p.req.service.Type)
+				}
+				switch {
+				case p.req.main && kind == "oneshot":
+					b.exit(p, code(0))
+				case p.req.main && kind == "notify":
+					b.sayAs(p.pid, "READY=1")
+				}
+			}
+			time.Sleep(time.Second)
+		}
+	}
+	behave(60)
+	errs := make(chan error, len(b.m.names))
+	for _, name := range b.m.names {
+		go func() { errs <- b.m.Start(ctx, name) }()
+	}
+	behave(60)
+	for range b.m.names {
+		select {
+		case err := <-errs:
+			if err != nil {
+				return fmt.Sprintf("starting all: %v\n%s", err, b.dump())
+			}
+		default:
+			return fmt.Sprintf("a start has no end: %+v", b.status())
+		}
+	}
+	found := make(chan string, 1)
+	b.m.post(func() {
+		for _, s := range b.m.services {
+			if !s.up() && !s.done {
+				found <- fmt.Sprintf("%s is %s; all were started", s.unit.Name, s.sub)
+				return
+			}
+		}
+		found <- ""
+	})
+	return <-found
 }
 
 // wrong gives what is not as it must be at every moment.
@@ -165,4 +217,15 @@ func after(u *unit.Service, name string) bool {
 		}
 	}
 	return false
+}
+
+func (b *box) dump() string {
+	recs, _ := b.m.cfg.Journal.Since(0, 10000)
+	var out strings.Builder
+	for _, r := range recs {
+		fmt.Fprintln(&out, r)
+	}
+	b.f.mu.Lock()
+	defer b.f.mu.Unlock()
+	return out.String() + strings.Join(b.f.history, "\n")
 }

@@ -75,6 +75,7 @@ type service struct {
 	want   bool // it is to be up
 	queued bool // it is to be started, as soon as it may
 	cycle  bool // it is to be stopped, and then queued
+	off    bool // somebody stopped it
 
 	sub             sub
 	since           time.Time // of the State, not of sub

@@ -24,6 +24,10 @@ import (
 // logFile is on the data partition.
 const logFile = "/data/log/switchroom.log"
 
+// kernelDelay is how long after the supervisor's start the kernel's log is
+// first read.
+const kernelDelay = 20 * time.Second
+
 // resetsFile has the history of the watchdog's resets.
 const resetsFile = "/data/watchdog.json"
 
@@ -140,6 +144,12 @@ func runBox(ctx context.Context, cfg supervisor.Config, sys *boot.System) (appli
 	})
 
 	background.Go(func() {
+		// The kernel keeps it meanwhile, and the processor is wanted.
+		select {
+		case <-time.After(kernelDelay):
+		case <-running.Done():
+			return
+		}
 		if err := cfg.Journal.Kernel(running, "/dev/kmsg", journal.Notice); err != nil {
 			cfg.Log.Error("what the kernel says is not kept", "err", err)
 		}
@@ -155,7 +165,8 @@ func runBox(ctx context.Context, cfg supervisor.Config, sys *boot.System) (appli
 	background.Go(func() { remember(running, keeper, sys, cfg.Log) })
 	healthy := make(chan struct{}, 1)
 	cfg.Health = func(h appliance.Health) {
-		keeper.Report(h.OK, h.Failing)
+		// What a person has stopped is no reason to reset the box.
+		keeper.Report(h.OK || len(h.Failing) == 0 && len(h.Stopped) > 0, h.Failing)
 		if h.OK {
 			select {
 			case healthy <- struct{}{}:
