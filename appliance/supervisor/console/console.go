@@ -82,11 +82,15 @@ func write(ctx context.Context, f *os.File, queue <-chan string) {
 			_ = f.SetWriteDeadline(time.Now().Add(2 * time.Second))
 			_, _ = f.WriteString(line)
 		case <-ctx.Done():
+			// One deadline for all that is left: a hung console must not hold
+			// up the machine's restart.
+			_ = f.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
 			for {
 				select {
 				case line := <-queue:
-					_ = f.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
-					_, _ = f.WriteString(line)
+					if _, err := f.WriteString(line); err != nil {
+						return
+					}
 				default:
 					return
 				}
