@@ -74,7 +74,7 @@ func Open(ctx context.Context, devices []string) *Console {
 }
 
 func write(ctx context.Context, f *os.File, queue <-chan string) {
-	for {
+	for ctx.Err() == nil {
 		select {
 		case line := <-queue:
 			// A device that the poller doesn't take knows no deadline, and
@@ -82,19 +82,19 @@ func write(ctx context.Context, f *os.File, queue <-chan string) {
 			_ = f.SetWriteDeadline(time.Now().Add(2 * time.Second))
 			_, _ = f.WriteString(line)
 		case <-ctx.Done():
-			// One deadline for all that is left: a hung console must not hold
-			// up the machine's restart.
-			_ = f.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
-			for {
-				select {
-				case line := <-queue:
-					if _, err := f.WriteString(line); err != nil {
-						return
-					}
-				default:
-					return
-				}
+		}
+	}
+	// One deadline for all that is left: a hung console must not hold up the
+	// machine's restart.
+	_ = f.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+	for {
+		select {
+		case line := <-queue:
+			if _, err := f.WriteString(line); err != nil {
+				return
 			}
+		default:
+			return
 		}
 	}
 }
