@@ -2,10 +2,9 @@
 // tree, the initramfs, and the squashfs of both.
 //
 // A [Tree] only says what is to be in it and where that comes from; nothing is
-// copied until it is written, as a tar for mksquashfs, as a cpio for the
-// kernel, or as a folder to start the firmware's programs without a virtual
-// machine. So the build needs no root: owners and devices exist in archives
-// only.
+// copied until it is written, as a cpio for the kernel, or as a folder, for
+// mksquashfs or to start the firmware's programs without a virtual machine. So
+// the build needs no root: owners and devices exist in archives only.
 //
 // What comes into the root is chosen from unpacked Debian packages and from
 // what was compiled (an [Overlay]), never a package as a whole: programs and

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"os"
+	"path/filepath"
 	"time"
 
 	"switchroom/image/disk"
@@ -28,27 +29,30 @@ func Compressions() []Compression {
 
 // Squash packs a tree into a squashfs in the folder dir, with mksquashfs of the
 // tools. block is the size of its blocks in bytes, a power of two from 4,096 to
-// 1 MiB. The tree is streamed, nothing of it is staged.
-func Squash(ctx context.Context, tools disk.Tools, t *Tree, dir, name string, c Compression, block int, built time.Time) error {
-	pr, pw := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		err := t.WriteTar(pw, built)
-		pw.CloseWithError(err)
-		done <- err
-	}()
-	stamp := fmt.Sprint(built.Unix())
-	args := append([]string{"-", name, "-tar", "-noappend", "-no-progress", "-quiet", "-all-root", "-no-xattrs", "-no-exports",
-		"-mkfs-time", stamp, "-all-time", stamp, "-root-time", stamp, "-root-mode", "755", "-b", fmt.Sprint(block)}, c.Args...)
-	err := tools.Run(ctx, disk.Command{Dir: dir, Stdin: pr, Name: "mksquashfs", Args: args})
-	// mksquashfs may have ended early: the writer must not wait for a reader.
-	pr.CloseWithError(errors.New("mksquashfs has ended"))
-	werr := <-done
-	if err != nil {
-		return fmt.Errorf("packing the slot: %w", errors.Join(err, werr))
+// 1 MiB. The tree is staged in dir for as long as that takes; owners and times
+// are set by mksquashfs, so anybody can do it.
+//
+// What is under /boot is not compressed again: it hardly gets smaller, and GRUB
+// would take most of a second to unpack it on a slow machine.
+func Squash(ctx context.Context, tools disk.Tools, t *Tree, dir, name string, c Compression, block int, built time.Time) (err error) {
+	const staged = "staged"
+	stage := filepath.Join(dir, staged)
+	defer func() { err = errors.Join(err, os.RemoveAll(stage)) }()
+	if err := t.WriteDir(stage); err != nil {
+		return fmt.Errorf("packing the slot: %w", err)
 	}
-	if werr != nil {
-		return fmt.Errorf("packing the slot: %w", werr)
+	args := append([]string{staged, name}, SquashArgs(c, block, built)...)
+	if err := tools.Run(ctx, disk.Command{Dir: dir, Name: "mksquashfs", Args: args}); err != nil {
+		return fmt.Errorf("packing the slot: %w", err)
 	}
 	return nil
+}
+
+// SquashArgs returns how [Squash] calls mksquashfs: beside the tree, all that
+// its result depends on.
+func SquashArgs(c Compression, block int, built time.Time) []string {
+	stamp := fmt.Sprint(built.Unix())
+	return append([]string{"-noappend", "-no-progress", "-quiet", "-all-root", "-no-xattrs", "-no-exports",
+		"-mkfs-time", stamp, "-all-time", stamp, "-root-mode", "755", "-b", fmt.Sprint(block),
+		"-action", "uncompressed@subpathname(boot)"}, c.Args...)
 }

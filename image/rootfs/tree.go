@@ -1,7 +1,6 @@
 package rootfs
 
 import (
-	"archive/tar"
 	"bytes"
 	"cmp"
 	"crypto/sha256"
@@ -15,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Entry is one file of a tree. Everything in a tree belongs to root: what other
@@ -177,54 +175,9 @@ func (t *Tree) Hash() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// WriteTar writes the tree as a tar archive; every time in it is built.
-func (t *Tree) WriteTar(w io.Writer, built time.Time) error {
-	tw := tar.NewWriter(w)
-	for _, e := range t.Entries() {
-		if err := writeTarEntry(tw, e, built); err != nil {
-			return fmt.Errorf("writing the tree: %s: %w", e.Path, err)
-		}
-	}
-	if err := tw.Close(); err != nil {
-		return fmt.Errorf("writing the tree: %w", err)
-	}
-	return nil
-}
-
-func writeTarEntry(tw *tar.Writer, e Entry, built time.Time) error {
-	h := &tar.Header{
-		Name: e.Path, Mode: int64(e.Mode.Perm()), ModTime: built,
-		Uname: "root", Gname: "root", Format: tar.FormatPAX,
-	}
-	switch {
-	case e.Mode.IsDir():
-		h.Typeflag, h.Name = tar.TypeDir, e.Path+"/"
-	case e.Mode&fs.ModeSymlink != 0:
-		h.Typeflag, h.Linkname = tar.TypeSymlink, e.Target
-	case e.Mode&fs.ModeCharDevice != 0:
-		h.Typeflag, h.Devmajor, h.Devminor = tar.TypeChar, int64(e.Major), int64(e.Minor)
-	case e.Mode.IsRegular():
-		h.Typeflag = tar.TypeReg
-		r, size, err := e.open()
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		h.Size = size
-		if err := tw.WriteHeader(h); err != nil {
-			return err
-		}
-		_, err = io.Copy(tw, r)
-		return err
-	default:
-		return fmt.Errorf("mode %v", e.Mode)
-	}
-	return tw.WriteHeader(h)
-}
-
 // WriteDir writes the tree into a folder of the build machine, which must be
-// empty or missing: to start the firmware's own programs there without a
-// virtual machine. Files belong to whoever writes them, and devices are left
+// empty or missing: for mksquashfs, or to start the firmware's own programs
+// there without a virtual machine. Files belong to whoever writes them, and devices are left
 // out, since only root could make them.
 func (t *Tree) WriteDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -1,7 +1,6 @@
 package rootfs
 
 import (
-	"archive/tar"
 	"bytes"
 	"errors"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
@@ -101,36 +99,6 @@ func TestTreeHash(t *testing.T) {
 		if h, err := tree.Hash(); err != nil || h == base {
 			t.Errorf("%s: the hash is the same (%v)", name, err)
 		}
-	}
-}
-
-func TestWriteTar(t *testing.T) {
-	built := time.Unix(1_700_000_000, 0)
-	var first, second bytes.Buffer
-	must(t, sample(t).WriteTar(&first, built), sample(t).WriteTar(&second, built))
-	if !bytes.Equal(first.Bytes(), second.Bytes()) {
-		t.Error("equal trees make different archives")
-	}
-	var got []string
-	for r := tar.NewReader(&first); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		must(t, err)
-		if h.Uid != 0 || h.Gid != 0 || !h.ModTime.Equal(built) {
-			t.Errorf("%s: owner %d:%d, time %v", h.Name, h.Uid, h.Gid, h.ModTime)
-		}
-		content, err := io.ReadAll(r)
-		must(t, err)
-		got = append(got, h.FileInfo().Mode().String()+" "+h.Name+" "+h.Linkname+string(content))
-	}
-	want := []string{
-		"Lrwxrwxrwx bin usr/bin", "drwxr-xr-x dev/ ", "Dcrw------- dev/console ", "drwx------ efi/ ", "drwxr-xr-x etc/ ",
-		"-rw-r--r-- etc/name switchroom\n", "drwxr-xr-x usr/ ", "drwxr-xr-x usr/bin/ ", "-rwxr-xr-x usr/bin/tool from the host",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("archive (-want +got):\n%s", diff)
 	}
 }
 

@@ -346,7 +346,7 @@ func (b *builder) squash(ctx context.Context, tree *rootfs.Tree, toolsHash strin
 	}
 	i := slices.IndexFunc(rootfs.Compressions(), func(c rootfs.Compression) bool { return c.Name == b.o.compression })
 	comp := rootfs.Compressions()[i]
-	key := hashOf([]byte(hash), []byte(toolsHash), []byte(fmt.Sprint(comp, b.o.block, b.from.Time.Unix())))
+	key := hashOf([]byte(hash), []byte(toolsHash), []byte(fmt.Sprint(rootfs.SquashArgs(comp, b.o.block, b.from.Time))))
 	dir, err := b.piece(ctx, "slot", key, func(dir string) error {
 		return rootfs.Squash(ctx, b.tools, tree, dir, "slot.squashfs", comp, b.o.block, b.from.Time)
 	})
