@@ -157,16 +157,17 @@ func (k *Keeper) State() State {
 	return s
 }
 
-// Run feeds the watchdog until the context ends, then a last time. Without a
-// device it goes on looking for one.
+// Run feeds the watchdog until the context ends, then a last time: the way
+// down has the whole time-out. The device stays open, since the kernel cries
+// out about a running one that is closed. Without a device Run goes on looking
+// for one.
 func (k *Keeper) Run(ctx context.Context) {
 	for {
 		k.step()
 		select {
 		case <-ctx.Done():
 			if k.dev != nil {
-				_ = k.dev.Feed() // the way down has the whole time-out
-				_ = k.dev.Close()
+				_ = k.dev.Feed()
 			}
 			return
 		case <-time.After(k.interval()):
