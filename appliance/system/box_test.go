@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,6 +37,7 @@ type machine struct {
 	grubenv  func(*disk.Grubenv)     // changes what GRUB knows, on a copy of the image
 	change   func(path string) error // changes a copy of the image in any other way
 	extra    []string                // more arguments for QEMU
+	second   func(path string) error // writes a second disk, /dev/sdb in the box
 	sockets  []string                // of cards that are emulated elsewhere
 }
 
@@ -68,6 +70,15 @@ func start(t testing.TB, m machine) *box {
 	cfg := qemu.Config{Disk: lab.image, Firmware: m.firmware, Dir: dir, Extra: m.extra}
 	if m.grubenv != nil || m.change != nil {
 		cfg.Disk = b.changedImage(m)
+	}
+	if m.second != nil {
+		path := filepath.Join(dir, "second.img")
+		if err := m.second(path); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Extra = append(slices.Clone(m.extra),
+			"-drive", "if=none,id=second,format=raw,file="+path,
+			"-device", "ide-hd,drive=second,bus=ide.1")
 	}
 	cfg.Cards = append(b.plugIn(m.cards), m.sockets...)
 	vm, err := lab.host.Start(context.Background(), cfg)

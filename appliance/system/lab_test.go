@@ -18,6 +18,8 @@ import (
 
 // laboratory is what all tests share: QEMU, and the image.
 type laboratory struct {
+	store *packages.Store
+	lock  *packages.Lock
 	host  *qemu.Host
 	image string
 	build string // the folder of the image, where the logs of failed tests go
@@ -42,15 +44,14 @@ func (l *laboratory) setUp(ctx context.Context) error {
 	if l.image, err = image.Newest(l.build); err != nil {
 		return err
 	}
-	lock, err := packages.Default()
+	if l.lock, err = packages.Default(); err != nil {
+		return err
+	}
+	l.store, err = packages.Open(packages.Config{Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Progress: os.Stderr})
 	if err != nil {
 		return err
 	}
-	store, err := packages.Open(packages.Config{Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Progress: os.Stderr})
-	if err != nil {
-		return err
-	}
-	if l.host, err = qemu.NewHost(ctx, store, lock); err != nil {
+	if l.host, err = qemu.NewHost(ctx, l.store, l.lock); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "image %s, %s", filepath.Base(l.image), l.host.Accel)
