@@ -134,12 +134,12 @@ func (k *Kernel) Module(name string) (*Module, error) {
 	return m, nil
 }
 
-// plain returns a decompressed file, from the cache if it is there.
+// plain returns a file decompressed and slim, from the cache if it is there.
 func (k *Kernel) plain(f moduleFile) (string, error) {
 	if strings.HasSuffix(f.host, ".ko") {
 		return f.host, nil
 	}
-	out := filepath.Join(k.cache, k.Release, f.rel)
+	out := filepath.Join(k.cache, k.Release, "slim", f.rel)
 	if _, err := os.Stat(out); err == nil {
 		return out, nil
 	}
@@ -167,7 +167,13 @@ func (k *Kernel) plain(f moduleFile) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = io.Copy(tmp, r)
+	module, err := io.ReadAll(r)
+	if err == nil {
+		module, err = slimModule(module)
+	}
+	if err == nil {
+		_, err = tmp.Write(module)
+	}
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return "", errors.Join(err, os.Remove(tmp.Name()))
 	}
