@@ -2,9 +2,7 @@ package disk
 
 import (
 	"crypto/sha1"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/diskfs/go-diskfs/backend"
@@ -31,7 +29,7 @@ type Partition struct {
 func (p Partition) End() int64 { return p.Start + p.Size }
 
 // Partitions returns the image's partitions in their order. The data partition
-// is not among them: see [EnsureData].
+// is not among them: the box adds it on its first boot.
 func Partitions() []Partition {
 	esp := int64(image.BIOSStart + image.BIOSSize)
 	slotA := esp + image.ESPSize
@@ -133,83 +131,4 @@ func ReadTable(f backend.File) ([]Partition, error) {
 	}
 	slices.SortFunc(parts, func(a, b Partition) int { return a.Number - b.Number })
 	return parts, nil
-}
-
-// ErrNoRoom is returned when a disk has no room for a data partition.
-var ErrNoRoom = errors.New("no room for a data partition")
-
-// EnsureData makes the data partition fill the disk: it adds the entry on the
-// first boot, grows it when the disk has grown (a copied image, a larger
-// disk), and rewrites the table where a copy of it is damaged or not at the
-// disk's end. It returns the data partition and whether the table was written;
-// the caller must then tell the kernel (BLKPG, or BLKRRPART while nothing on
-// the disk is in use). It never moves or shrinks a partition.
-//
-// The disk must be one of ours: one without slot-a is refused.
-func EnsureData(f backend.WritableFile) (data Partition, changed bool, err error) {
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return Partition{}, false, fmt.Errorf("finding the disk's size: %w", err)
-	}
-	size -= size % image.SectorSize
-	parts, err := ReadTable(f)
-	if err != nil {
-		return Partition{}, false, err
-	}
-	if _, ok := FindPartition(parts, image.PartSlotA); !ok {
-		return Partition{}, false, fmt.Errorf("the disk has no partition %s: not one of ours", image.PartSlotA)
-	}
-	end := size - gptTail
-	end -= end % image.Alignment
-	i := slices.IndexFunc(parts, func(p Partition) bool { return p.Name == image.PartData })
-	if i < 0 {
-		var start int64
-		for _, p := range parts {
-			start = max(start, p.End())
-		}
-		start = (start + image.Alignment - 1) / image.Alignment * image.Alignment
-		parts = append(parts, Partition{image.PartData, image.NumberData, image.TypeLinux, start, end - start})
-		i = len(parts) - 1
-		if end <= start {
-			return Partition{}, false, fmt.Errorf("%w: the disk has %d bytes, its other partitions end at %d", ErrNoRoom, size, start)
-		}
-		changed = true
-	} else if parts[i].End() < end && isLast(parts, i) {
-		parts[i].Size = end - parts[i].Start
-		changed = true
-	}
-	if !changed {
-		if changed, err = tableDamaged(f, size); err != nil {
-			return Partition{}, false, err
-		}
-	}
-	if !changed {
-		return parts[i], false, nil
-	}
-	if err := WriteTable(f, size, parts); err != nil {
-		return Partition{}, false, err
-	}
-	return parts[i], true, nil
-}
-
-func isLast(parts []Partition, i int) bool {
-	for _, p := range parts {
-		if p.Start > parts[i].Start {
-			return false
-		}
-	}
-	return true
-}
-
-// tableDamaged reports whether one of the table's two copies is missing or is
-// not where it should be.
-func tableDamaged(f backend.File, size int64) (bool, error) {
-	t, err := gpt.Read(f, image.SectorSize, image.SectorSize)
-	if err != nil {
-		return false, fmt.Errorf("reading the partition table: %w", err)
-	}
-	if t.RecoveredFromBackup {
-		return true, nil
-	}
-	return t.Verify(f, uint64(size)) != nil, nil
 }

@@ -2,7 +2,6 @@ package disk
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -83,72 +82,6 @@ func TestWriteTableRefuses(t *testing.T) {
 		if err := WriteTable(f, ImageSize(), bad); err == nil {
 			t.Errorf("%s: written", name)
 		}
-	}
-}
-
-func TestEnsureData(t *testing.T) {
-	const gib = 1 << 30
-	f := newDisk(t, ImageSize())
-	if err := WriteTable(f, ImageSize(), Partitions()); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := EnsureData(f); !errors.Is(err, ErrNoRoom) {
-		t.Fatalf("EnsureData on the bare image = %v; want %v", err, ErrNoRoom)
-	}
-	steps := []struct {
-		name    string
-		size    int64
-		damage  int64 // offset of a sector to spoil first; 0: none
-		changed bool
-	}{
-		{"first boot on a larger disk", 4 * gib, 0, true},
-		{"second boot", 4 * gib, 0, false},
-		{"the disk has grown", 8 * gib, 0, true},
-		{"the first table is damaged", 8 * gib, 512, true},
-		{"the second table is damaged", 8 * gib, 8*gib - 512, true},
-		{"all well again", 8 * gib, 0, false},
-		{"a disk that ends on an odd sector", 9*gib + 512*7, 0, true},
-	}
-	for _, s := range steps {
-		if err := f.Truncate(s.size); err != nil {
-			t.Fatal(err)
-		}
-		if s.damage != 0 {
-			if _, err := f.WriteAt(bytes.Repeat([]byte{0xff}, 512), s.damage); err != nil {
-				t.Fatal(err)
-			}
-		}
-		data, changed, err := EnsureData(f)
-		if err != nil {
-			t.Fatalf("%s: %v", s.name, err)
-		}
-		if changed != s.changed {
-			t.Errorf("%s: changed = %v; want %v", s.name, changed, s.changed)
-		}
-		wantEnd := (s.size - gptTail) / image.Alignment * image.Alignment
-		if slotB := Partitions()[3]; data.Start != slotB.End() || data.End() != wantEnd {
-			t.Errorf("%s: data is %d to %d; want %d to %d", s.name, data.Start, data.End(), slotB.End(), wantEnd)
-		}
-		parts, err := ReadTable(f)
-		if err != nil {
-			t.Fatalf("%s: %v", s.name, err)
-		}
-		if diff := cmp.Diff(append(Partitions(), data), parts); diff != "" {
-			t.Errorf("%s: table (-want +got):\n%s", s.name, diff)
-		}
-		if damaged, err := tableDamaged(f, s.size); err != nil || damaged {
-			t.Errorf("%s: a copy of the table is damaged afterwards (%v)", s.name, err)
-		}
-	}
-}
-
-func TestEnsureDataRefusesForeignDisk(t *testing.T) {
-	f := newDisk(t, 1<<30)
-	if err := WriteTable(f, 1<<30, []Partition{{"root", 1, image.TypeLinux, 1 << 20, 1 << 20}}); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := EnsureData(f); err == nil {
-		t.Error("a foreign disk's table was changed")
 	}
 }
 
