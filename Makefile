@@ -26,7 +26,7 @@ test-fast: ## Unit tests only: no virtual machine, no browser
 
 test-vm: ## The image as it ships, in QEMU with the emulated card and the real driver
 	$(GO) run ./image/cmd/mkimage -allow-unlocked -check-reproducible
-	$(GO) test -tags vm -timeout 50m -v -run 'VM' ./appliance/system/...
+	$(GO) test -tags vm -timeout 50m -p 1 -count=1 -v -run '^TestVM' ./image/disk ./appliance/system
 
 lint: ## Formatting, vet and staticcheck, for every kind of test
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not gofmt'd:"; echo "$$out"; exit 1; }
@@ -37,13 +37,14 @@ lint: ## Formatting, vet and staticcheck, for every kind of test
 
 bench: ## Measure: code, boot times, memory, the emulator; prints the README's table
 	$(GO) test -run '^$$' -bench . -benchmem ./dahdi/... ./appliance/...  ./provisioning/...
-	$(GO) test -tags vm -timeout 60m -v -run '^$$' -bench 'VM' -benchtime 1x ./appliance/system/...
+	$(GO) test -tags vm -timeout 60m -run '^$$' -bench 'VM' -benchtime 1x ./appliance/system
 
 relock: ## Show how the package lock would change; WRITE=1 changes it
 	$(GO) run ./image/cmd/relock $(if $(WRITE),-write)
 
 reproduce: ## Build everything twice from the locked packages, compilers included, and compare to the bit
-	$(GO) run ./image/cmd/mkimage -reproduce
+	$(GO) run ./image/cmd/compile -reproduce
+	$(GO) run ./image/cmd/mkimage -check-reproducible
 
 sources: ## Collect the corresponding source of the GPL parts in build/sources
 	$(GO) run ./image/cmd/sources

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,25 +36,15 @@ func TestVMCardAgainstDahdiCfg(t *testing.T) {
 
 			// Asterisk has parameters of its own for channels: both get a
 			// driver that was just loaded, and that nobody else uses.
-			modules := []string{"dahdi", "dahdi_echocan_mg2", "dahdi_voicebus", "wctdm24xxp"}
-			unload := func() {
-				b.shell("switchroom stop ports")
-				for _, module := range slices.Backward(modules) {
-					b.shell("rmmod " + module)
-				}
-			}
 			b.shell("switchroom stop asterisk")
-			unload()
+			b.unloadDriver()
 			b.fromNow()
 			b.shell("switchroom start ports")
 			b.until("dahdi configured spans=1 channels=24")
 			ours := b.card()
 
-			unload()
-			for _, module := range modules {
-				arguments := map[string]string{"dahdi": " auto_assign_spans=1", "wctdm24xxp": " opermode=FCC"}[module]
-				b.shell(fmt.Sprintf("insmod $(find /lib/modules/ -name %s.ko)%s", module, arguments))
-			}
+			b.unloadDriver()
+			b.loadDriver()
 			// Else this would compare our result with itself.
 			if bare := b.card(); bare == ours {
 				t.Fatal("the driver kept the configuration over its unloading")
@@ -73,6 +64,28 @@ func TestVMCardAgainstDahdiCfg(t *testing.T) {
 				t.Errorf("the card by dahdi_cfg (-) and by us (+):\n%s", diff)
 			}
 		})
+	}
+}
+
+// driver is the card's driver, module by module, in the order they are loaded.
+var driver = []string{"dahdi", "dahdi_echocan_mg2", "dahdi_voicebus", "wctdm24xxp"}
+
+// unloadDriver takes the driver away, and with it all that it was told.
+func (b *box) unloadDriver() {
+	b.Helper()
+	b.shell("switchroom stop ports")
+	for _, module := range slices.Backward(driver) {
+		b.shell("rmmod " + module)
+	}
+}
+
+// loadDriver loads the driver as the ports service does in the built-in site's
+// country, and nothing more.
+func (b *box) loadDriver() {
+	b.Helper()
+	arguments := map[string]string{"dahdi": " auto_assign_spans=1", "wctdm24xxp": " opermode=FCC"}
+	for _, module := range driver {
+		b.shell(fmt.Sprintf("insmod $(find /lib/modules/ -name %s.ko)%s", module, arguments[module]))
 	}
 }
 
@@ -97,6 +110,39 @@ func dahdiCfg(path string) error {
 	if err != nil {
 		return err
 	}
+	return writeDisk(path, program)
+}
+
+// writeDisk makes a disk that begins with a program, in whole sectors.
+func writeDisk(path string, program []byte) error {
 	program = append(program, make([]byte, image.SectorSize-len(program)%image.SectorSize)...)
 	return os.WriteFile(path, program, 0o644)
+}
+
+// TestVMDriver plays, inside the box, the tests that package ioctl has for the
+// real driver: the contract that the other rooms' fake of it keeps as well.
+func TestVMDriver(t *testing.T) {
+	b := start(t, machine{cards: []string{"fxs:1-8,fxo:13-20"}, grubenv: allowRescue, second: func(path string) error {
+		program := path + ".test"
+		cmd := exec.Command("go", "test", "-c", "-tags", "vm", "-o", program, "switchroom/dahdi/ioctl")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("compiling the driver's tests: %w\n%s", err, out)
+		}
+		data, err := os.ReadFile(program)
+		if err != nil {
+			return err
+		}
+		return writeDisk(path, data)
+	}})
+	b.ready()
+	b.logIn()
+	b.shell("switchroom stop asterisk")
+	b.unloadDriver()
+	b.loadDriver()
+	b.shell("dd if=/dev/sdb of=/tmp/ioctl.test bs=65536 && chmod 0755 /tmp/ioctl.test")
+	out := b.shell("cd /tmp && ./ioctl.test -test.v -test.run '^(TestDriver|TestChannel)$'")
+	if !strings.Contains(out, "--- PASS: TestDriver") || !strings.Contains(out, "--- PASS: TestChannel") {
+		t.Errorf("the tests did not run:\n%s", out)
+	}
 }

@@ -51,6 +51,9 @@ func (l *laboratory) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if l.lock, err = l.store.Usable(ctx, l.lock, "root", "vm", "vmtest"); err != nil {
+		return err
+	}
 	if l.host, err = qemu.NewHost(ctx, l.store, l.lock); err != nil {
 		return err
 	}

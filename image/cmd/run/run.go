@@ -46,6 +46,9 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) (err e
 	if err != nil {
 		return err
 	}
+	if lock, err = store.Usable(ctx, lock, "root", "vm"); err != nil {
+		return err
+	}
 	host, err := qemu.NewHost(ctx, store, lock)
 	if err != nil {
 		return err
