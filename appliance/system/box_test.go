@@ -37,7 +37,7 @@ type machine struct {
 	grubenv  func(*disk.Grubenv)     // changes what GRUB knows, on a copy of the image
 	change   func(path string) error // changes a copy of the image in any other way
 	extra    []string                // more arguments for QEMU
-	second   func(path string) error // writes a second disk, /dev/sdb in the box
+	second   func(path string) error // writes a second disk, /dev/nvme0n1 in the box
 	sockets  []string                // of cards that are emulated elsewhere
 }
 
@@ -78,7 +78,7 @@ func start(t testing.TB, m machine) *box {
 		}
 		cfg.Extra = append(slices.Clone(m.extra),
 			"-drive", "if=none,id=second,format=raw,file="+path,
-			"-device", "ide-hd,drive=second,bus=ide.1")
+			"-device", "nvme,drive=second,serial=second")
 	}
 	cfg.Cards = append(b.plugIn(m.cards), m.sockets...)
 	vm, err := lab.host.Start(context.Background(), cfg)

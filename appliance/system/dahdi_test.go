@@ -58,7 +58,7 @@ func TestVMCardAgainstDahdiCfg(t *testing.T) {
 			for _, l := range strings.Fields(config) {
 				b.shell(fmt.Sprintf("echo %s >> /tmp/system.conf", l))
 			}
-			b.shell("dd if=/dev/sdb of=/tmp/dahdi_cfg && chmod 0755 /tmp/dahdi_cfg")
+			b.shell("dd if=/dev/nvme0n1 of=/tmp/dahdi_cfg && chmod 0755 /tmp/dahdi_cfg")
 			b.shell("/tmp/dahdi_cfg -c /tmp/system.conf")
 			if diff := cmp.Diff(strings.Split(b.card(), "\n"), strings.Split(ours, "\n")); diff != "" {
 				t.Errorf("the card by dahdi_cfg (-) and by us (+):\n%s", diff)
@@ -140,7 +140,7 @@ func TestVMDriver(t *testing.T) {
 	b.shell("switchroom stop asterisk")
 	b.unloadDriver()
 	b.loadDriver()
-	b.shell("dd if=/dev/sdb of=/tmp/ioctl.test bs=65536 && chmod 0755 /tmp/ioctl.test")
+	b.shell("dd if=/dev/nvme0n1 of=/tmp/ioctl.test bs=65536 && chmod 0755 /tmp/ioctl.test")
 	out := b.shell("cd /tmp && ./ioctl.test -test.v -test.run '^(TestDriver|TestChannel)$'")
 	if !strings.Contains(out, "--- PASS: TestDriver") || !strings.Contains(out, "--- PASS: TestChannel") {
 		t.Errorf("the tests did not run:\n%s", out)
