@@ -21,8 +21,10 @@ import (
 	"switchroom/image/rootfs"
 )
 
-// How the slot is compressed, chosen by measuring: see the README's table of
-// boot times. GRUB and the kernel both unpack gzip fastest of what GRUB reads.
+// How the slot is compressed. Measured as processor time of an emulated machine
+// from power-on until Asterisk is ready, medians of three on a busy computer:
+// gzip 19.7 s, xz 21.7 s and minutes to pack, lzo 17.8 s but 6 MB more than a
+// slot may have.
 const (
 	defaultCompression = "gzip"
 	defaultBlock       = 128 << 10
