@@ -61,7 +61,7 @@ func TestVMPowerButton(t *testing.T) {
 	if err := b.vm.PressPower(ctx); err != nil {
 		t.Fatal(err)
 	}
-	b.until("services stopped")
+	b.until("stopping for")
 	if err := b.vm.Wait(ctx); err != nil {
 		t.Errorf("the machine did not switch itself off: %v", err)
 	}
@@ -89,7 +89,7 @@ func TestVMDataIsKept(t *testing.T) {
 	if err := b.vm.PressKeys(ctx, "ctrl", "alt", "delete"); err != nil {
 		t.Fatal(err)
 	}
-	b.until("services stopped, reboot")
+	b.until("stopping for reboot")
 	b.until("supervisor started")
 	b.until("healthy")
 	b.logIn()

@@ -28,7 +28,7 @@ import (
 
 // patience bounds in wall time what would otherwise hang for ever. It says
 // nothing about how fast anything has to be.
-const patience = 5 * time.Minute
+const patience = 3 * time.Minute
 
 // machine is what a test wants to be started.
 type machine struct {
