@@ -251,8 +251,9 @@ func (b *box) keepLogs() {
 	b.Logf("what the machine wrote is in %s", dir)
 }
 
-// milestone is how the supervisor tells on the console what has happened.
-const milestone = `^switchroom: +([0-9.]+) `
+// milestone is how the supervisor tells on the console what has happened. It
+// may come behind a shell's prompt.
+const milestone = `^(?:\$ )*switchroom: +([0-9.]+) `
 
 // until waits for a milestone since the machine's (latest) start and returns
 // when it was, in the guest's seconds since its kernel started.
