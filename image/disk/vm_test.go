@@ -188,13 +188,13 @@ func TestVMTries(t *testing.T) {
 			var got []string
 			at := 0
 			for range strings.Fields(c.want) {
-				line, groups, err := vm.Console.Wait(ctx, at, regexp.MustCompile(`^started slot ([ab])$`))
+				line, groups, err := vm.Console.Wait(ctx, at, regexp.MustCompile(`started slot ([ab])$`))
 				if err != nil {
 					t.Fatalf("after %v: %v", got, err)
 				}
 				at = line.Number
 				got = append(got, groups[1])
-				if line, _, err = vm.Console.Wait(ctx, at, regexp.MustCompile(`^extra argument$`)); err != nil {
+				if line, _, err = vm.Console.Wait(ctx, at, regexp.MustCompile(`extra argument$`)); err != nil {
 					t.Fatalf("extra_cmdline did not reach the kernel: %v", err)
 				}
 				at = line.Number
