@@ -87,6 +87,10 @@ func (p phone) dials(digits string) {
 	p.b.must("dials "+digits, p.Number(), func(ctx context.Context) error { return p.Dial(ctx, digits) })
 }
 
+// dialsByPulses dials by opening the loop ten times a second. Pulses that began
+// together with the dial tone were seen to lose their first digit. A machine
+// that falls far behind the card loses pulses too: DAHDI then fills the missing
+// milliseconds in with its own timer, and ends digits early.
 func (p phone) dialsByPulses(digits string) {
 	p.b.Helper()
 	p.b.must("dials by pulses "+digits, p.Number(), func(ctx context.Context) error { return p.Pulse(ctx, digits) })
