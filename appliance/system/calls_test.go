@@ -115,7 +115,6 @@ func threeCallsFour(b *box) {
 	b.pass(1500) // a hand's way from the handset to the dial
 	three.dialsByPulses("1004")
 	four.rings()
-	four.shows("1003", "Phone 3")
 	four.lifts()
 	b.pass(500)
 	b.talk(three.Port, four.Port)
