@@ -115,6 +115,7 @@ func threeCallsFour(b *box) {
 	b.pass(1500) // a hand's way from the handset to the dial
 	three.dialsByPulses("1004")
 	four.rings()
+	four.shows("1003", "Phone 3")
 	four.lifts()
 	b.pass(500)
 	b.talk(three.Port, four.Port)
@@ -163,7 +164,7 @@ func numberNobodyHas(b *box) {
 	one.dials("7") // no number begins with it
 	one.hears(tone.Congestion)
 	for _, hz := range []float64{950, 1400, 1800} { // the special information tone, before it
-		one.heard(hz, 100) // a third of it: the guest's clock, which ends it, may run ahead of the card's
+		one.heard(hz, 200)
 	}
 	one.hangsUp()
 	b.pass(gap)
