@@ -31,7 +31,11 @@
 // The next frame is processed when its millisecond is due and the driver has
 // acknowledged the one before, so a machine that is slow, or stopped for a while,
 // never misses one: card time stretches instead. What is late is caught up, up to
-// 100 ms; beyond that, card time is given up and counted as lost.
+// 20 ms; beyond that, card time is given up and counted as lost. Catching up, the
+// card runs a third faster at most, and after every frame the guest gets as much
+// time for itself as it took to handle that frame: the frames of a slow machine
+// must not keep its programs from the processor, which have to take and give the
+// audio in step with them.
 //
 // Telephones and lines live on the card's goroutine, in [Station.Tick] and
 // [Trunk.Tick]. All others reach the card between two frames: [Card.Do] at once,

@@ -57,7 +57,12 @@ const (
 const (
 	frameTime = time.Millisecond
 	// backlogTime is how far card time may lag behind before it gives up some.
-	backlogTime = 100 * time.Millisecond
+	backlogTime = 20 * time.Millisecond
+	// leastTime lies between two frames while card time catches up.
+	leastTime = frameTime * 3 / 4
+	// restTime is the longest rest that the guest gets after a frame it was slow
+	// to handle.
+	restTime = 5 * time.Millisecond
 	// pausedTime is how often a paused card looks whether it still is.
 	pausedTime = 10 * time.Millisecond
 )
@@ -80,6 +85,9 @@ type voicebus struct {
 	dead                 bool // guest memory was not there: waits for a restart
 
 	due     time.Duration // when the next frame is
+	last    time.Duration // when the one before was processed
+	handled bool          // the driver has looked at it, and ready is set
+	ready   time.Duration // before which the next one would come too fast
 	stalled bool          // its being late was counted
 	refires uint64        // of the host, counted so far
 
@@ -158,6 +166,7 @@ func (v *voicebus) Reset() {
 
 func (v *voicebus) Attach(host vfiouser.Host) {
 	v.host, v.due, v.refires = host, 0, 0
+	v.last, v.handled, v.ready = 0, true, 0
 }
 
 func (v *voicebus) Detach() { v.host = nil }
@@ -263,12 +272,17 @@ func (v *voicebus) Run(now time.Duration) (next time.Duration) {
 			return vfiouser.Never
 		}
 		if v.due == 0 {
-			v.due = now + frameTime // the clock starts
+			v.due, v.handled, v.ready = now+frameTime, true, 0 // the clock starts
 		}
-		if now < v.due {
-			return v.due
+		seen := *v.reg(csrStatus)&statusDone == 0
+		if seen && !v.handled {
+			v.handled = true
+			v.ready = max(v.last+leastTime, now+min(now-v.last, restTime))
 		}
-		if *v.reg(csrStatus)&statusDone != 0 {
+		if next := max(v.due, v.ready); now < next {
+			return next
+		}
+		if !seen {
 			// The driver has not yet looked at the frame before.
 			if !v.stalled {
 				v.stalled = true
@@ -281,7 +295,9 @@ func (v *voicebus) Run(now time.Duration) (next time.Duration) {
 			v.card.counters.lost.Add(uint64(lost))
 			v.due += lost * frameTime
 		}
-		v.frame()
+		if v.frame() {
+			v.last, v.handled = now, false
+		}
 		v.interrupt()
 	}
 }
@@ -292,37 +308,39 @@ func (v *voicebus) running() bool {
 		v.config.command()&commandMaster != 0
 }
 
-// frame takes the next descriptor of either ring and exchanges a frame.
-func (v *voicebus) frame() {
+// frame takes the next descriptor of either ring and exchanges a frame,
+// if it can.
+func (v *voicebus) frame() bool {
 	drop, underrun := v.card.busFaults()
 	own, err := v.owned(&v.txRing)
 	if err != nil {
 		v.fail("transmit descriptor", err)
-		return
+		return false
 	}
 	if !own || underrun {
 		v.txStalled = true
 		*v.reg(csrStatus) |= statusTxUnavailable
 		v.card.counters.underruns.Add(1)
-		return
+		return false
 	}
 	if own, err = v.owned(&v.rxRing); err != nil {
 		v.fail("receive descriptor", err)
-		return
+		return false
 	}
 	if !own {
 		v.rxStalled = true
 		*v.reg(csrStatus) |= statusRxUnavailable
 		v.card.counters.underruns.Add(1)
-		return
+		return false
 	}
 	if err := v.exchange(drop); err != nil {
 		v.fail("frame", err)
-		return
+		return false
 	}
 	*v.reg(csrStatus) |= statusDone
 	v.due += frameTime
 	v.stalled = false
+	return true
 }
 
 // busFaults returns what is to go wrong with the next frame.

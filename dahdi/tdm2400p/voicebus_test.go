@@ -114,15 +114,21 @@ func TestFlowControl(t *testing.T) {
 	if !g.line {
 		t.Fatal("the interrupt is down")
 	}
-	g.pass(0)
-	// Eleven before, a hundred of backlog, and the one that is due now.
-	if n := g.card.Frames(); n != 11+101 {
-		t.Errorf("%d frames, want 112", n)
+	// The guest was slow to handle that frame, so it rests for as long as it may;
+	// then the backlog is caught up, a third faster than time.
+	g.pass(restTime)
+	if n := g.card.Frames(); n != 12 {
+		t.Errorf("%d frames after the rest, want 12", n)
 	}
-	g.pass(50 * time.Millisecond)
+	g.pass(30 * time.Millisecond)
+	if n := g.card.Frames(); n != 12+40 {
+		t.Errorf("%d frames in 30 ms of catching up, want 40", n-12)
+	}
+	g.pass(100 * time.Millisecond)
 	s := g.card.Stats()
-	if s.Frames != 162 || s.Underruns != 0 || s.Frames+s.Lost != 10+3000+50 {
-		t.Errorf("stats: %+v; frames and lost milliseconds should add up to 3060", s)
+	// At the rest's end time lay the backlog and a little behind.
+	if s.Frames < 11+130+19 || s.Frames > 11+130+21 || s.Underruns != 0 || s.Frames+s.Lost != 10+3000+135 {
+		t.Errorf("stats: %+v; frames and lost milliseconds should add up to 3145", s)
 	}
 	if s.Stalls == 0 {
 		t.Error("no stall was counted")
@@ -131,6 +137,25 @@ func TestFlowControl(t *testing.T) {
 		if want := uint8(7 * i); ident != want {
 			t.Fatalf("frame %d has ident %d, want %d", i, ident, want)
 		}
+	}
+}
+
+// TestRest: a guest that takes long to handle a frame gets as long for itself.
+func TestRest(t *testing.T) {
+	g := newGuest(t, Config{})
+	g.start()
+	g.pass(5 * time.Millisecond)
+	g.now += time.Millisecond
+	g.dev.Run(g.now)
+	if !g.line {
+		t.Fatal("no interrupt")
+	}
+	const slow = 3 * time.Millisecond
+	g.now += slow
+	g.handle()
+	before := g.card.Frames()
+	if next := g.dev.Run(g.now); next != g.now+slow || g.card.Frames() != before {
+		t.Errorf("after a frame that took %v, the next comes in %v", slow, next-g.now)
 	}
 }
 
