@@ -108,6 +108,8 @@ func (y *system) spec(req request) (*proc.Spec, error) {
 		Dir:            "/",
 		Umask:          p.UMask,
 		Nice:           p.Nice,
+		Scheduling:     p.Scheduling,
+		Priority:       p.RealTimePriority,
 		OOMScoreAdjust: p.OOMScoreAdjust,
 	}
 	env := []string{

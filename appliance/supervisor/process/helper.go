@@ -100,6 +100,11 @@ func become(s *Spec) error {
 			return step("setting Nice", err)
 		}
 	}
+	if s.Scheduling != "" {
+		if err := schedule(s.Scheduling, s.Priority); err != nil {
+			return step("setting CPUSchedulingPolicy", err)
+		}
+	}
 	for _, l := range s.Limits {
 		if err := l.set(); err != nil {
 			return step("setting Limit"+l.Name, err)
@@ -268,4 +273,32 @@ func takeTerminal(path string) error {
 		return unix.Close(fd)
 	}
 	return nil
+}
+
+// schedule sets the scheduling policy of this thread, and so of the program that
+// it becomes and of all of its threads: see sched(7).
+func schedule(policy string, priority int) error {
+	attr := &unix.SchedAttr{Size: unix.SizeofSchedAttr}
+	switch policy {
+	case "other":
+		attr.Policy = unix.SCHED_NORMAL
+	case "batch":
+		attr.Policy = unix.SCHED_BATCH
+	case "idle":
+		attr.Policy = unix.SCHED_IDLE
+	case "fifo":
+		attr.Policy, attr.Priority = unix.SCHED_FIFO, uint32(max(priority, 1))
+	case "rr":
+		attr.Policy, attr.Priority = unix.SCHED_RR, uint32(max(priority, 1))
+	default:
+		return fmt.Errorf("there is no policy %q", policy)
+	}
+	if attr.Policy == unix.SCHED_NORMAL || attr.Policy == unix.SCHED_BATCH {
+		nice, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+		if err != nil {
+			return err
+		}
+		attr.Nice = int32(20 - nice) // it is set along with the policy
+	}
+	return unix.SchedSetAttr(0, attr, 0)
 }

@@ -3,6 +3,7 @@ package process
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -36,6 +37,7 @@ type view struct {
 	Caps        map[string]string
 	NoNewPrivs  string
 	Umask, Nice int
+	Scheduling  string // policy and real-time priority
 	OOM         string
 	Session     bool // it leads one
 	Dir         string
@@ -68,6 +70,9 @@ func show() int {
 	v.Umask = unix.Umask(0)
 	prio, _ := unix.Getpriority(unix.PRIO_PROCESS, 0)
 	v.Nice = 20 - prio
+	if attr, err := unix.SchedGetAttr(0, 0); err == nil {
+		v.Scheduling = fmt.Sprint(attr.Policy, " ", attr.Priority)
+	}
 	oom, _ := os.ReadFile("/proc/self/oom_score_adj")
 	v.OOM = strings.TrimSpace(string(oom))
 	sid, _ := unix.Getsid(0)
@@ -165,6 +170,26 @@ func TestPlain(t *testing.T) {
 	}
 	if len(v.OpenFiles) != 0 {
 		t.Errorf("the helper's socket was left open: %v", v.OpenFiles)
+	}
+}
+
+// TestScheduling: every policy by its name, and Nice is not lost with it.
+func TestScheduling(t *testing.T) {
+	nice := 5
+	for _, c := range []struct {
+		policy   string
+		priority int
+		want     string
+	}{
+		{"other", 0, "0 0"}, {"batch", 0, "3 0"}, {"idle", 0, "5 0"},
+		{"fifo", 0, "1 1"}, {"rr", 10, "2 10"},
+	} {
+		spec := showSpec(t)
+		spec.Scheduling, spec.Priority, spec.Nice = c.policy, c.priority, &nice
+		v := view1(t, spec, Files{})
+		if v.Scheduling != c.want || v.Nice != nice {
+			t.Errorf("%s %d: policy and priority are %q, nice %d; want %q and %d", c.policy, c.priority, v.Scheduling, v.Nice, c.want, nice)
+		}
 	}
 }
 

@@ -41,6 +41,8 @@ type Spec struct {
 
 	Umask           uint32
 	Nice            *int
+	Scheduling      string // the policy: "other", "batch", "idle", "fifo", "rr"; "": as it is
+	Priority        int    // of "fifo" and "rr", 1..99; 0: 1
 	OOMScoreAdjust  *int
 	Limits          []Limit
 	Bounding        *uint64 // capabilities that are left in the bounding set

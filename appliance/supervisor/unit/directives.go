@@ -100,6 +100,8 @@ func serviceDirectives() map[string]setter {
 		"Environment":              environment,
 		"UMask":                    mode(func(p *parser) *uint32 { return &p.service.Process.UMask }),
 		"Nice":                     integer(-20, 19, func(p *parser, v int) { p.service.Process.Nice = &v }),
+		"CPUSchedulingPolicy":      choice(func(p *parser) *string { return &p.service.Process.Scheduling }, "other", "batch", "idle", "fifo", "rr"),
+		"CPUSchedulingPriority":    integer(1, 99, func(p *parser, v int) { p.service.Process.RealTimePriority = v }),
 		"OOMScoreAdjust":           integer(-1000, 1000, func(p *parser, v int) { p.service.Process.OOMScoreAdjust = &v }),
 		"CapabilityBoundingSet":    bounding,
 		"AmbientCapabilities":      ambient,

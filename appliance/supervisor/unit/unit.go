@@ -21,7 +21,8 @@
 //	           NotifyAccess, FileDescriptorStoreMax, Sockets
 //	           (how processes run) User, Group, SupplementaryGroups,
 //	           WorkingDirectory, Environment, UMask, Nice, OOMScoreAdjust,
-//	           LimitNOFILE, LimitNPROC, LimitCORE, LimitMEMLOCK, LimitRTPRIO,
+//	           CPUSchedulingPolicy (other, batch, idle, fifo, rr),
+//	           CPUSchedulingPriority, LimitNOFILE, LimitNPROC, LimitCORE, LimitMEMLOCK, LimitRTPRIO,
 //	           CapabilityBoundingSet, AmbientCapabilities, NoNewPrivileges,
 //	           RuntimeDirectory, RuntimeDirectoryMode,
 //	           RuntimeDirectoryPreserve, StateDirectory, StateDirectoryMode,
@@ -193,6 +194,8 @@ type Process struct {
 	Environment         []string
 	UMask               uint32
 	Nice                *int
+	Scheduling          string // "other", "batch", "idle", "fifo", "rr"; "": as it is
+	RealTimePriority    int    // 1..99, of "fifo" and "rr"; 0: 1
 	OOMScoreAdjust      *int
 	Limits              map[string]Limit // "NOFILE" and the like
 	Bounding            *CapSet          // nil: as it is
