@@ -16,7 +16,13 @@ import (
 
 // Asterisk dies in the middle of a call. The box takes the next one.
 func TestVMAsteriskIsKilled(t *testing.T) {
-	b := start(t, machine{cards: []string{"fxs:1-4"}, grubenv: allowRescue})
+	for _, firmware := range []qemu.Firmware{qemu.BIOS, qemu.UEFI} {
+		t.Run(firmware.String(), func(t *testing.T) { asteriskIsKilled(t, firmware) })
+	}
+}
+
+func asteriskIsKilled(t *testing.T, firmware qemu.Firmware) {
+	b := start(t, machine{firmware: firmware, cards: []string{"fxs:1-4"}, grubenv: allowRescue})
 	b.ready()
 	b.logIn()
 	b.everybodyHangsUp()

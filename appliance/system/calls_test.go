@@ -18,9 +18,13 @@ const (
 	mixed     = "fxs:1-12,fxo:13-24"
 )
 
-func TestVMCallsUnderBIOS(t *testing.T) {
+func TestVMCallsUnderBIOS(t *testing.T) { callsUnder(t, qemu.BIOS) }
+
+func TestVMCallsUnderUEFI(t *testing.T) { callsUnder(t, qemu.UEFI) }
+
+func callsUnder(t *testing.T, firmware qemu.Firmware) {
 	t.Run("24 telephones", func(t *testing.T) {
-		play(t, start(t, machine{firmware: qemu.BIOS, cards: []string{allPhones}}),
+		play(t, start(t, machine{firmware: firmware, cards: []string{allPhones}}),
 			scenario{"every telephone gets dial tone", everyPhoneGetsDialTone},
 			scenario{"1 calls 2 by DTMF", oneCallsTwo},
 			scenario{"3 calls 4 by pulses", threeCallsFour},
@@ -34,29 +38,12 @@ func TestVMCallsUnderBIOS(t *testing.T) {
 		)
 	})
 	t.Run("telephones and lines", func(t *testing.T) {
-		play(t, start(t, machine{firmware: qemu.BIOS, cards: []string{mixed}}),
+		play(t, start(t, machine{firmware: firmware, cards: []string{mixed}}),
 			scenario{"a call from outside reaches the queue's telephone", callFromOutside},
 			scenario{"the outside caller hangs up first", outsideCallerHangsUpFirst},
 			scenario{"the outside caller has no codes", outsideCallerHasNoCodes},
 			scenario{"two calls from outside", twoCallsFromOutside},
 			scenario{"a busy member is not rung", busyMemberIsNotRung},
-		)
-	})
-}
-
-// Once the kernel runs, the firmware is out of the game: under UEFI a choice
-// of the scenarios is played.
-func TestVMCallsUnderUEFI(t *testing.T) {
-	t.Run("24 telephones", func(t *testing.T) {
-		play(t, start(t, machine{firmware: qemu.UEFI, cards: []string{allPhones}}),
-			scenario{"every telephone gets dial tone", everyPhoneGetsDialTone},
-			scenario{"1 calls 2 by DTMF", oneCallsTwo},
-			scenario{"3 calls 4 by pulses", threeCallsFour},
-		)
-	})
-	t.Run("telephones and lines", func(t *testing.T) {
-		play(t, start(t, machine{firmware: qemu.UEFI, cards: []string{mixed}}),
-			scenario{"a call from outside reaches the queue's telephone", callFromOutside},
 		)
 	})
 }
