@@ -23,15 +23,26 @@ func TestDefault(t *testing.T) {
 	if err := s.Validate(); err != nil {
 		t.Fatalf("the built-in site has faults: %v", err)
 	}
-	want := []Extension{{"1001", "Phone 1", 1}, {"1002", "Phone 2", 2}, {"1003", "Phone 3", 3}, {"1030", "Phone 30", 30}}
-	if diff := cmp.Diff(want, s.Extensions); diff != "" {
+	var numbers, names []string
+	for _, e := range s.Extensions {
+		numbers, names = append(numbers, e.Number), append(names, e.Name)
+	}
+	if diff := cmp.Diff([]string{"1001", "1002", "1003", "1030"}, numbers); diff != "" {
 		t.Errorf("extensions (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]Queue{{"600", "Queue", []string{"1001", "1002"}}}, s.Queues); diff != "" {
+	if diff := cmp.Diff([]string{"Phone 1", "Phone 2", "Phone 3", "Phone 30"}, names); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+	queue := New[Queue]()
+	queue.Number, queue.Name, queue.Members = "600", "Queue", []string{"1001", "1002"}
+	if diff := cmp.Diff([]Queue{queue}, s.Queues); diff != "" {
 		t.Errorf("queues (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]Line{{25, "600"}, {26, "600"}}, s.Lines); diff != "" {
-		t.Errorf("lines (-want +got):\n%s", diff)
+	if len(s.Lines) != 2 || s.Lines[0].Name != "line-25" || s.Lines[1].Port != 26 {
+		t.Errorf("lines: %+v", s.Lines)
+	}
+	if diff := cmp.Diff([]InboundRoute{{To: "queue:600", Language: "en"}}, s.Inbound); diff != "" {
+		t.Errorf("inbound (-want +got):\n%s", diff)
 	}
 }
 
@@ -60,10 +71,11 @@ func TestDefaultIsAlwaysValid(t *testing.T) {
 }
 
 const document = `{
-  "version": 1, "country": "cn", "language": "en", "timeZone": "Asia/Shanghai",
+  "version": 2, "country": "cn", "language": "en", "timeZone": "Asia/Shanghai",
   "extensions": [{"number": "801", "name": "前台", "port": 1}, {"number": "802", "name": "", "port": 2}],
   "queues": [{"number": "60", "name": "Hotline", "members": ["802"]}],
-  "lines": [{"port": 24, "queue": "60"}]
+  "lines": [{"port": 24}],
+  "inbound": [{"from": ["lines"], "to": "queue:60"}]
 }`
 
 func TestParse(t *testing.T) {
@@ -71,10 +83,16 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Site{Version: 1, Country: "cn", Language: "en", TimeZone: "Asia/Shanghai",
-		Extensions: []Extension{{"801", "前台", 1}, {"802", "", 2}},
-		Queues:     []Queue{{"60", "Hotline", []string{"802"}}},
-		Lines:      []Line{{24, "60"}}}
+	want := New[Site]()
+	want.Country, want.Language, want.TimeZone = "cn", "en", "Asia/Shanghai"
+	want.Extensions = []Extension{New[Extension](), New[Extension]()}
+	want.Extensions[0].Number, want.Extensions[0].Name, want.Extensions[0].Port = "801", "前台", 1
+	want.Extensions[1].Number, want.Extensions[1].Port = "802", 2
+	want.Queues = []Queue{New[Queue]()}
+	want.Queues[0].Number, want.Queues[0].Name, want.Queues[0].Members = "60", "Hotline", []string{"802"}
+	want.Lines = []Line{New[Line]()}
+	want.Lines[0].Port, want.Lines[0].Name = 24, "line-24"
+	want.Inbound = []InboundRoute{{From: []string{"lines"}, To: "queue:60"}}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -83,37 +101,32 @@ func TestParse(t *testing.T) {
 // Each fault is one change to a good document, and must be told with its place.
 func TestFaultsAreToldWithTheirPlace(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
-		{`"version": 1`, `"version": 2`, "version: this firmware reads version 1, the document has 2"},
-		{`"version": 1`, `"Version": 1`, "Version: unknown field; known here: country, extensions, language"},
-		{`"version": 1`, `"version": "1"`, `version: want a whole number, not "1"`},
-		{`"version": 1`, `"version": 1.5`, `version: want a whole number, not 1.5`},
-		{`"version": 1`, `"version": 1e99`, `version: want a whole number, not 1e99`},
-		{`"version": 1, `, ``, "version: this firmware reads version 1, the document has 0"},
-		{`"version": 1`, `"version": 1, "version": 1`, "version: given twice"},
+		{`"version": 2`, `"version": 3`, "version: the document has version 3, this firmware reads up to 2"},
+		{`"version": 2`, `"Version": 2`, "Version: unknown field; did you mean version?"},
+		{`"version": 2`, `"version": "1"`, `version: want a whole number, not "1"`},
+		{`"version": 2`, `"version": 1.5`, `version: want a whole number, not 1.5`},
+		{`"version": 2`, `"version": 1e99`, `version: want a whole number, not 1e99`},
+		{`"version": 2`, `"version": 2, "version": 2`, "version: given twice"},
+		{`"version": 2`, `"version": 2, "colour": 2`, "colour: unknown field; known here: agents, announcements, "},
 		{`"country": "cn"`, `"country": "CN"`, `country: "CN" is not one of br, cn`},
-		{`"language": "en"`, `"language": null`, `language: want a string, not null`},
+		{`"language": "en"`, `"language": null`, `language: want a string in quotes, not null`},
 		{`"language": "en"`, `"language": "tlh"`, `language: "tlh" is not one of en`},
 		{`Asia/Shanghai`, `Asia/Shanghi`, `timeZone: "Asia/Shanghi" is not the name`},
 		{`Asia/Shanghai`, `Local`, `timeZone: "Local" is not the name`},
 		{`Asia/Shanghai`, `../../etc/passwd`, `timeZone: "../../etc/passwd" is not`},
-		{`"port": 2}`, `"port": 2, "pin": 1}`, "extensions[1].pin: unknown field; known here: name, number, port"},
-		{`"port": 2}`, `"port": 1}`, "extensions[1].port: port 1 belongs to extensions[0] already"},
-		{`"port": 2}`, `"port": 0}`, "extensions[1].port: 0 is not between 1 and 1023"},
-		{`"port": 2}`, `"port": []}`, "extensions[1].port: want a whole number, not a list"},
-		{`"number": "802"`, `"number": "801"`, "extensions[1].number: 801 is the number of extensions[0] already"},
+		{`"port": 2}`, `"port": 2, "pin": 1}`, "extensions[1].pin: unknown field; known here: browser, callerId, class,"},
+		{`"port": 2}`, `"port": 1024}`, "extensions[1].port: 1024 is not between 1 and 1023"},
+		{`"port": 2}`, `"port": []}`, "extensions[1].port: want a whole number, not […]"},
 		{`"number": "802"`, `"number": "8x2"`, `extensions[1].number: "8x2" is not a number of 2 to 8 digits`},
-		{`"number": "60"`, `"number": "801"`, "queues[0].number: 801 is the number of extensions[0] already"},
 		{`"前台"`, `"a\"b"`, `extensions[0].name: "a\"b" is longer`},
 		{`"前台"`, `"a;b"`, `extensions[0].name: "a;b" is longer`},
 		{`"Hotline"`, `"a\nb"`, `queues[0].name: "a\nb" is longer`},
-		{`["802"]`, `["802", "802"]`, "queues[0].members[1]: 802 is a member already"},
-		{`["802"]`, `["60"]`, `queues[0].members[0]: "60" is not the number of an extension`},
+		{`["802"]`, `["60"]`, `queues[0].members[0]: there is no extension "60"`},
 		{`["802"]`, `"802"`, `queues[0].members: want a list, not "802"`},
-		{`"port": 24`, `"port": 2`, "lines[0].port: port 2 belongs to extensions[1] already"},
-		{`"queue": "60"`, `"queue": "801"`, `lines[0].queue: "801" is not the number of a queue`},
+		{`"queue:60"`, `"queue:801"`, `inbound[0].to: there is no queue "801"`},
 		{`"lines": [{`, `"lines": [3, {`, `lines[0]: want an object, not 3`},
 		{"\n}", "\n} {", "something follows the document"},
-		{"\n}", "\n", "unexpected EOF"},
+		{"\n}", "\n", "the document ends too early"},
 	} {
 		if !strings.Contains(document, c.old) {
 			t.Fatalf("the document has no %q", c.old)
@@ -126,7 +139,7 @@ func TestFaultsAreToldWithTheirPlace(t *testing.T) {
 }
 
 func TestAllFaultsAreToldAtOnce(t *testing.T) {
-	_, err := Parse([]byte(`{"version": 1, "country": "xx", "language": "yy", "timeZone": "zz"}`))
+	_, err := Parse([]byte(`{"version": 2, "country": "xx", "language": "yy", "timeZone": "zz"}`))
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -141,7 +154,7 @@ func TestUnplugged(t *testing.T) {
 		t.Errorf("with every port in place: %q", got)
 	}
 	got := s.Unplugged(Ports{FXS: []int{1, 5}})
-	want := []string{"extension 1002: there is no telephone port 2", "line to 600: there is no line port 5"}
+	want := []string{"extension 1002: there is no telephone port 2", "line line-5: there is no line port 5"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

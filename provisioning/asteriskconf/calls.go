@@ -50,7 +50,7 @@ func (r renderer) dahdi() []byte {
 		f.set("busypattern", r.country.busyPattern, "ms on and off")
 	}
 	for _, l := range r.site.Lines {
-		f.set("context", "lines-"+l.Queue, "")
+		f.set("context", "lines-"+r.queueOf(l), "")
 		f.line("channel => %d", l.Port)
 	}
 	return f.Bytes()

@@ -99,6 +99,20 @@ func plugged(site provisioning.Site, ports provisioning.Ports) provisioning.Site
 	return site
 }
 
+// queueOf is the number of the queue that a line's callers come to; empty if
+// they go elsewhere.
+func (r renderer) queueOf(l provisioning.Line) string {
+	for _, in := range r.site.Inbound {
+		if len(in.From) == 0 || slices.Contains(in.From, l.Name) || slices.Contains(in.From, l.Group) {
+			if in.To.Kind() == provisioning.ToQueue {
+				return in.To.Target()
+			}
+			break
+		}
+	}
+	return ""
+}
+
 type renderer struct {
 	site    provisioning.Site
 	secrets Secrets

@@ -1,0 +1,126 @@
+package provisioning
+
+// Code says what sort of fault a [Fault] is.
+type Code string
+
+// Faults of the text.
+const (
+	BadJSON          Code = "bad-json"
+	Truncated        Code = "truncated"
+	Trailing         Code = "trailing"
+	TooLarge         Code = "too-large"
+	TooDeep          Code = "too-deep"
+	GivenTwice       Code = "given-twice"
+	UnknownField     Code = "unknown-field"
+	UnknownFieldNear Code = "unknown-field-near"
+	Missing          Code = "missing"
+	WantObject       Code = "want-object"
+	WantList         Code = "want-list"
+	WantString       Code = "want-string"
+	WantBool         Code = "want-bool"
+	WantInt          Code = "want-int"
+	WantNumber       Code = "want-number"
+	WrongVersion     Code = "wrong-version"
+)
+
+// Faults of single values.
+const (
+	Empty          Code = "empty"
+	OutOfRange     Code = "out-of-range"
+	NotOneOf       Code = "not-one-of"
+	BadNumber      Code = "bad-number"
+	BadID          Code = "bad-id"
+	BadName        Code = "bad-name"
+	BadText        Code = "bad-text"
+	BadKey         Code = "bad-key"
+	BadReasonKey   Code = "bad-reason-key"
+	BadCode        Code = "bad-code"
+	BadDigits      Code = "bad-digits"
+	BadPhone       Code = "bad-phone"
+	BadPattern     Code = "bad-pattern"
+	BadAreaCode    Code = "bad-area-code"
+	BadPIN         Code = "bad-pin"
+	BadPassword    Code = "bad-password"
+	BadUser        Code = "bad-user"
+	BadHost        Code = "bad-host"
+	BadEmail       Code = "bad-email"
+	BadFile        Code = "bad-file"
+	BadSound       Code = "bad-sound"
+	BadTime        Code = "bad-time"
+	BadDate        Code = "bad-date"
+	BadLanguage    Code = "bad-language"
+	BadTimeZone    Code = "bad-time-zone"
+	BadDestination Code = "bad-destination"
+	NoTarget       Code = "no-target"
+	Dangling       Code = "dangling"
+)
+
+// messages are the faults in words: what is wrong, and what to do.
+var messages = map[Code]struct{ en, zh string }{
+	BadJSON:          {"line %d is no JSON: %s", "第 %d 行不是有效的 JSON：%s"},
+	Truncated:        {"the document ends too early, in line %d: a quote, a brace or a bracket is not closed", "文档在第 %d 行意外结束：有引号、花括号或方括号没有闭合"},
+	Trailing:         {"something follows the document in line %d: take it away", "第 %d 行：文档结束之后还有内容，请删除"},
+	TooLarge:         {"the document is larger than %d MiB", "文档超过 %d MiB"},
+	TooDeep:          {"line %d: lists or objects within each other more than 20 times", "第 %d 行：列表或对象嵌套超过 20 层"},
+	GivenTwice:       {"given twice: keep one of them", "重复给出：请只保留一个"},
+	UnknownField:     {"unknown field; known here: %s", "未知字段；此处可用的字段：%s"},
+	UnknownFieldNear: {"unknown field; did you mean %s?", "未知字段；您是否想写 %s？"},
+	Missing:          {"missing: it must be given", "缺少此字段：必须填写"},
+	WantObject:       {"want an object, not %s", "应为对象 {…}，而不是 %s"},
+	WantList:         {"want a list, not %s", "应为列表 […]，而不是 %s"},
+	WantString:       {"want a string in quotes, not %s", "应为带引号的字符串，而不是 %s"},
+	WantBool:         {"want true or false, not %s", "应为 true 或 false，而不是 %s"},
+	WantInt:          {"want a whole number, not %s", "应为整数，而不是 %s"},
+	WantNumber:       {"want a number, not %s", "应为数字，而不是 %s"},
+	WrongVersion:     {"the document has version %d, this firmware reads up to %d: update the firmware, or use a document of this version", "文档版本为 %d，本固件最高支持 %d：请升级固件，或改用此版本的文档"},
+
+	Empty:          {"the list is empty: give at least one", "列表为空：至少填写一项"},
+	OutOfRange:     {"%s is not between %s and %s", "%s 不在 %s 到 %s 之间"},
+	NotOneOf:       {"%q is not one of %s", "%q 不是以下之一：%s"},
+	BadNumber:      {"%q is not a number of 2 to 8 digits", "%q 不是 2 到 8 位数字的号码"},
+	BadID:          {"%q is not a name of up to 31 small letters, digits and hyphens, such as main-menu", "%q 不是有效的标识：只能用小写字母、数字和连字符，最多 31 个，例如 main-menu"},
+	BadName:        {"%q is longer than 40 characters (26 Chinese ones), begins or ends with a space, or has a character that a telephone can't show", "%q 超过 40 个字符（汉字 26 个），以空格开头或结尾，或含有话机无法显示的字符"},
+	BadText:        {"%q is no text in one line of up to 1000 characters", "%q 不是一行以内、不超过 1000 字的文字"},
+	BadKey:         {"%q is no key: 0 to 9, * or #", "%q 不是按键：请用 0 到 9、* 或 #"},
+	BadReasonKey:   {"%q is no key for a reason: 1 to 9", "%q 不能作为原因按键：请用 1 到 9"},
+	BadCode:        {"%q is no feature code: * or # and up to 5 more keys, such as *45", "%q 不是功能码：应以 * 或 # 开头，后面最多 5 个按键，例如 *45"},
+	BadDigits:      {"%q has something else than digits, *, # and +", "%q 含有数字、*、#、+ 以外的字符"},
+	BadPhone:       {"%q is no telephone number: digits, with + in front and spaces or hyphens between them if you like", "%q 不是电话号码：请填写数字，可带 + 号、空格和连字符"},
+	BadPattern:     {"%q is no pattern: digits, X (0-9), Z (1-9), N (2-9), [1-5], and . (one or more) or ! (any number) at the end", "%q 不是号码模式：可用数字、X（0-9）、Z（1-9）、N（2-9）、[1-5]，末尾可用 .（一位以上）或 !（任意位）"},
+	BadAreaCode:    {"%q is no area code: up to 6 digits, such as 010", "%q 不是区号：最多 6 位数字，例如 010"},
+	BadPIN:         {"%s is no PIN of 4 to 8 digits", "%s 不是 4 到 8 位数字的密码"},
+	BadPassword:    {"%s is no password of 8 to 64 letters, digits and marks, without spaces, ; \" and \\", "%s 不是有效的密码：8 到 64 个字母、数字或符号，不含空格、; \" 和 \\"},
+	BadUser:        {"%q is no user name of a SIP account", "%q 不是 SIP 账号的用户名"},
+	BadHost:        {"%q is no host: a name or an address, with :port if it is not the usual one", "%q 不是主机：请填写域名或地址，端口不同寻常时加 :端口"},
+	BadEmail:       {"%q is no mail address", "%q 不是电子邮件地址"},
+	BadFile:        {"%q is not the name of a file: letters, digits, . _ and -", "%q 不是文件名：只能用字母、数字、. _ 和 -"},
+	BadSound:       {"%q is not the name of a sound of the firmware, such as sound:vm-goodbye", "%q 不是固件自带语音的名称，例如 sound:vm-goodbye"},
+	BadTime:        {"%q is no time of day: HH:MM, up to 24:00", "%q 不是时刻：格式为 HH:MM，最大 24:00"},
+	BadDate:        {"%q is no date: YYYY-MM-DD", "%q 不是日期：格式为 YYYY-MM-DD"},
+	BadLanguage:    {"%q is not one of en, zh-CN", "%q 不是以下之一：en、zh-CN"},
+	BadTimeZone:    {"%q is not the name of a time zone, such as Asia/Shanghai", "%q 不是时区名称，例如 Asia/Shanghai"},
+	BadDestination: {"%q is no destination: kind and what, such as queue:600; kinds are %s", "%q 不是去向：应为 类型:名称，例如 queue:600；类型有 %s"},
+	NoTarget:       {"%s takes nothing behind a colon: write it alone", "%s 后面不带冒号和内容：请单独写"},
+	Dangling:       {"there is no %[1]s %[2]q: add it, or name another", "不存在%[1]s %[2]q：请添加，或改填其他"},
+}
+
+// word is a word of a message that differs by language.
+type word struct{ en, zh string }
+
+func (w word) in(language string) string {
+	if language == "zh-CN" {
+		return w.zh
+	}
+	return w.en
+}
+
+// thingWords are the kinds of things in words.
+var thingWords = map[string]word{
+	"extension": {"extension", "分机"}, "queue": {"queue", "队列"}, "agent": {"agent", "座席"}, "class": {"class", "权限等级"},
+	"lineGroup": {"line group", "外线组"}, "way": {"line, line group or trunk", "外线、外线组或中继"}, "schedule": {"schedule", "时间表"},
+	"calendar": {"calendar", "日历"}, "ivr": {"IVR", "语音菜单"}, "announcement": {"announcement", "公告"}, "group": {"ring group", "振铃组"},
+	"mailbox": {"mailbox", "语音信箱"}, "conference": {"conference", "会议室"}, "music": {"music", "音乐"}, "prompt": {"prompt", "语音"},
+}
+
+// thing is a kind of thing in words.
+func thing(kind string) word { return thingWords[kind] }
