@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -58,19 +59,53 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			size += f.Size
 		}
 	}
-	if err := store.FetchFiles(ctx, files); err != nil {
+	var missing *packages.MissingError
+	if err := store.FetchFiles(ctx, files); err != nil && !errors.As(err, &missing) {
 		return fmt.Errorf("fetching the sources: %w", err)
 	}
 	for _, s := range sources {
-		if err := collect(filepath.Join(*dir, s.Name+"_"+strings.ReplaceAll(s.Version, ":", "%3a")), s.Files, store.Blob); err != nil {
+		to := filepath.Join(*dir, s.Name+"_"+strings.ReplaceAll(s.Version, ":", "%3a"))
+		if err := collect(to, present(s.Files, missing), store.Blob); err != nil {
 			return fmt.Errorf("collecting %s: %w", s.Name, err)
 		}
 	}
 	if err := archive(ctx, filepath.Join(*dir, "switchroom.tar.gz")); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d source packages, %d MB, and this tree are in %s\n", len(sources), size/1e6, *dir)
-	return nil
+	list := filepath.Join(*dir, "MISSING")
+	if missing == nil {
+		if err := os.Remove(list); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		fmt.Fprintf(out, "%d source packages, %d MB, and this tree are in %s\n", len(sources), size/1e6, *dir)
+		return nil
+	}
+	if err := os.WriteFile(list, []byte(listMissing(missing.Files)), 0o644); err != nil {
+		return err
+	}
+	return fmt.Errorf("%d of %d files are in %s; an image must not be handed on without the %d others, which the mirror does not have. "+
+		"%s names them; set apt up with a mirror that keeps sources, or put them there by hand",
+		len(files)-len(missing.Files), len(files), *dir, len(missing.Files), list)
+}
+
+// present returns the files that are not missing.
+func present(files []packages.File, missing *packages.MissingError) []packages.File {
+	if missing == nil {
+		return files
+	}
+	return slices.DeleteFunc(slices.Clone(files), func(f packages.File) bool {
+		return slices.ContainsFunc(missing.Files, func(m packages.File) bool { return m.Path == f.Path })
+	})
+}
+
+// listMissing is what sha256sum -c understands, so that what somebody adds by hand
+// can be checked.
+func listMissing(files []packages.File) string {
+	var b strings.Builder
+	for _, f := range files {
+		fmt.Fprintf(&b, "%s  %s\n", f.SHA256, path.Base(f.Path))
+	}
+	return b.String()
 }
 
 // collect puts the files of one source package into a folder of its own,

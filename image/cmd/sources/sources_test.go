@@ -28,3 +28,20 @@ func TestCollect(t *testing.T) {
 		t.Error("a file that is not in the cache was collected")
 	}
 }
+
+// TestMissing: what the mirror does not have is left out, and named so that
+// sha256sum can check what somebody adds.
+func TestMissing(t *testing.T) {
+	here := packages.File{Path: "pool/h/hello_1.dsc", SHA256: "aa"}
+	gone := packages.File{Path: "pool/h/hello_1.orig.tar.xz", SHA256: "bb"}
+	missing := &packages.MissingError{Files: []packages.File{gone}}
+	if got := present([]packages.File{here, gone}, missing); len(got) != 1 || got[0] != here {
+		t.Errorf("collected %v, want %v alone", got, here)
+	}
+	if got := present([]packages.File{here, gone}, nil); len(got) != 2 {
+		t.Errorf("collected %v, want both", got)
+	}
+	if got, want := listMissing(missing.Files), "bb  hello_1.orig.tar.xz\n"; got != want {
+		t.Errorf("the list is %q, want %q", got, want)
+	}
+}
