@@ -216,7 +216,7 @@ func (s *Site) completeOutbound() {
 	}
 	if !slices.ContainsFunc(s.Outbound, func(r OutboundRoute) bool { return r.Emergency }) {
 		r := New[OutboundRoute]()
-		r.Name, r.Emergency, r.Via, r.Patterns = "emergency", true, ways, numbers.Of(s.Country).Emergency
+		r.Name, r.Emergency, r.Via, r.Patterns = "emergency", true, ways, numbers.Of(s.Country, s.AreaCode).Emergency
 		s.Outbound = slices.Insert(s.Outbound, 0, r)
 	}
 	if absent {
