@@ -210,7 +210,7 @@ func TestActionsCannotBeForged(t *testing.T) {
 		for range rapid.IntRange(0, 5).Draw(t, "headers") {
 			h := Header{text.Draw(t, "key"), text.Draw(t, "value")}
 			a.Headers = append(a.Headers, h)
-			want = append(want, line{h.Key, h.Value})
+			want = append(want, line(h))
 		}
 		out, err := a.append([]byte("before"), "7")
 		if err != nil {

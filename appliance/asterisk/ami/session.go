@@ -235,7 +235,7 @@ func (s *session) answer(m *Message) bool {
 		case "Complete":
 			s.finish(string(id), p, nil)
 		case "Cancelled":
-			s.finish(string(id), p, errors.New("Asterisk cancelled the list"))
+			s.finish(string(id), p, errors.New("the list was cancelled by Asterisk"))
 		}
 	case p.until != "" && !response:
 		s.finish(string(id), p, nil)
