@@ -14,24 +14,28 @@ import (
 	"switchroom/image/packages"
 )
 
-// Reproduce compiles Asterisk and the DAHDI modules, each once more than is in the cache, and
-// fails naming what is different. It takes as long as the first time.
+// Reproduce compiles Asterisk, the DAHDI modules and the speech synthesiser, each once more than is
+// in the cache, and fails naming what is different. It takes as long as the first time.
 func Reproduce(ctx context.Context, store Store, lock *packages.Lock) error {
-	asterisk, err := asteriskJob(ctx, store, lock)
-	if err != nil {
-		return err
+	jobs := []func() (*job, error){
+		func() (*job, error) { return modulesJob(), nil },
+		func() (*job, error) { return espeakJob(ctx, store, lock) },
+		func() (*job, error) { return asteriskJob(ctx, store, lock) },
 	}
 	var errs []error
-	for _, first := range []*job{modulesJob(), asterisk} {
+	for _, newJob := range jobs {
+		// A job is run once: each of its runs adds to what its result's name is made of.
+		first, err := newJob()
+		if err != nil {
+			return err
+		}
 		a, err := first.run(ctx, store, lock, "")
 		if err != nil {
 			return err
 		}
-		second := modulesJob()
-		if first == asterisk {
-			if second, err = asteriskJob(ctx, store, lock); err != nil {
-				return err
-			}
+		second, err := newJob()
+		if err != nil {
+			return err
 		}
 		b, err := second.run(ctx, store, lock, "-again")
 		if err != nil {

@@ -12,7 +12,8 @@
 //
 //   - root: libraries, kernel, prompts and tools from which the firmware's root is picked;
 //   - tools: mksquashfs, GRUB, mtools, mke2fs and other makers of disks ([Store.Tools]);
-//   - build: compilers and headers for Asterisk and the DAHDI modules;
+//   - build: compilers and headers for Asterisk, the DAHDI modules and the speech synthesiser;
+//   - voice: the encoder of the prompts that package prompts makes;
 //   - vm: QEMU and its firmware;
 //   - vmtest: dahdi_cfg, which our own configuration of cards is held against.
 //

@@ -17,7 +17,7 @@ import (
 // as it is, and lets [Store.Fetch] fail.
 //
 // Sets are replaced whole, because versions are only known to go together as apt resolved them; and
-// root, build, tools and the source packages, of which and with which an image is made, are
+// root, build, tools, voice and the source packages, of which and with which an image is made, are
 // replaced together: kernel modules are compiled for the root's kernel, Asterisk against the root's
 // libraries. On a machine with an empty cache this
 // replaces exactly what is missing, since a mirror has nothing but present versions.
@@ -71,7 +71,7 @@ func (s *Store) Usable(ctx context.Context, lock *Lock, sets ...string) (*Lock, 
 // replaceSets returns the lock with the broken sets, and what must go with them, from another.
 func replaceSets(lock, now *Lock, broken map[string]bool) (*Lock, error) {
 	mixed := &Lock{Suite: lock.Suite, Sets: map[string][]Package{}, Sources: lock.Sources}
-	image := []string{"root", "build", "tools"}
+	image := []string{"root", "build", "tools", "voice"}
 	together := slices.ContainsFunc(image, func(set string) bool { return broken[set] })
 	if together {
 		mixed.Sources = now.Sources

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"switchroom/image"
+	"switchroom/image/build"
+	"switchroom/image/prompts"
 )
 
 // Parts is what a root tree is put together from. All paths are of the build
@@ -17,6 +19,8 @@ import (
 type Parts struct {
 	Packages string // the unpacked packages of the firmware
 	Asterisk string // what Asterisk's "make install" made
+	Espeak   string // the speech synthesiser
+	Prompts  string // what it has said at build time
 	DAHDI    string // folder of the card's kernel modules, .ko
 
 	Switchroom string // our own programs
@@ -33,7 +37,7 @@ type Parts struct {
 // programs of the packages that ship; what they load comes by itself.
 var programs = []string{
 	"usr/sbin/mke2fs", "usr/sbin/e2fsck", "usr/sbin/resize2fs", "usr/sbin/fsck.fat",
-	"usr/bin/lame",
+	"usr/bin/lame", build.EspeakProgram,
 	// NSS opens its token and its arithmetic at run time; libsrtp uses NSS, and
 	// Asterisk ends if they are missing.
 	"usr/lib/x86_64-linux-gnu/libsoftokn3.so",
@@ -49,7 +53,7 @@ var programLinks = map[string]string{
 // data of the packages and of Asterisk, as files or whole folders.
 var data = []string{
 	"usr/share/zoneinfo",
-	"usr/share/asterisk",
+	"usr/share/asterisk", build.EspeakData,
 	"usr/share/common-licenses",
 	"etc/mke2fs.conf", "etc/os-release", "usr/lib/os-release",
 	"etc/ssl/certs/ca-certificates.crt",
@@ -82,7 +86,7 @@ func Root(p Parts) (*Tree, error) {
 	if err := addBase(t); err != nil {
 		return nil, err
 	}
-	o := NewOverlay(p.Asterisk, p.Packages)
+	o := NewOverlay(p.Asterisk, p.Prompts, p.Espeak, p.Packages)
 	if err := addPrograms(t, o); err != nil {
 		return nil, err
 	}
@@ -127,6 +131,14 @@ func addPrograms(t *Tree, o *Overlay) error {
 }
 
 func addData(t *Tree, o *Overlay) error {
+	out := slices.Clone(leaveOut)
+	dropped, err := prompts.Dropped()
+	if err != nil {
+		return fmt.Errorf("the root's data: %w", err)
+	}
+	for _, name := range dropped {
+		out = append(out, path.Join(prompts.SoundsDir, prompts.EnglishVoice, name+".gsm"))
+	}
 	// Into a tree of its own, to leave parts out before they meet the others.
 	all := new(Tree)
 	for _, d := range data {
@@ -135,25 +147,45 @@ func addData(t *Tree, o *Overlay) error {
 		}
 	}
 	for _, e := range all.Entries() {
-		if slices.ContainsFunc(leaveOut, func(dir string) bool { return e.Path == dir || strings.HasPrefix(e.Path, dir+"/") }) {
+		if slices.ContainsFunc(out, func(dir string) bool { return e.Path == dir || strings.HasPrefix(e.Path, dir+"/") }) {
 			continue
 		}
 		if err := t.add(e); err != nil {
 			return fmt.Errorf("the root's data: %w", err)
 		}
 	}
-	// Asterisk looks for prompts by language; the only ones are English.
-	voices, err := o.Glob("usr/share/asterisk/sounds/en_US_*")
-	if err != nil {
-		return err
+	return addLanguages(t)
+}
+
+// ownerPrompts is where the owner's prompts lie on the data partition, by language.
+const ownerPrompts = "/data/prompts"
+
+// addLanguages makes the links by which Asterisk finds prompts: the English voice by its short name,
+// and, by the language of the call, what the owner has recorded. Asterisk looks for "custom/" and a
+// prompt's name before the prompt itself (sounds_search_custom_dir), so a recording takes the
+// place of a built-in prompt. "any" has what exists in one language only. A prompt that is missing in
+// a language stops the build.
+func addLanguages(t *Tree) error {
+	var sounds []string
+	for _, e := range t.Entries() {
+		if name, ok := strings.CutPrefix(e.Path, prompts.SoundsDir+"/"); ok && !e.Mode.IsDir() {
+			sounds = append(sounds, name)
+		}
 	}
-	if len(voices) != 1 {
-		return fmt.Errorf("the root's data: %d English voices; want one", len(voices))
+	if err := prompts.Check(sounds); err != nil {
+		return fmt.Errorf("the root's data: %w", err)
 	}
-	if _, ok := t.Lookup("usr/share/asterisk/sounds/en"); ok {
-		return nil
+	for from, to := range map[string]string{
+		prompts.English:                  prompts.EnglishVoice,
+		prompts.EnglishVoice + "/custom": ownerPrompts + "/" + prompts.English,
+		prompts.Chinese + "/custom":      ownerPrompts + "/" + prompts.Chinese,
+		"custom":                         ownerPrompts + "/any",
+	} {
+		if err := t.Symlink(path.Join(prompts.SoundsDir, from), to); err != nil {
+			return fmt.Errorf("the root's data: %w", err)
+		}
 	}
-	return t.Symlink("usr/share/asterisk/sounds/en", path.Base(voices[0]))
+	return nil
 }
 
 func addOwn(t *Tree, p Parts) error {

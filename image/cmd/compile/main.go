@@ -54,6 +54,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "Asterisk: %s\n", asterisk)
+	espeak, err := build.Espeak(ctx, store, lock)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "eSpeak NG: %s\n", espeak)
 	if !*reproduce {
 		return nil
 	}

@@ -155,23 +155,13 @@ func (b *builder) owners(ctx context.Context, pkgs []packages.Package) (map[stri
 
 // compiledComponents returns what we compile from Debian's sources.
 func (b *builder) compiledComponents(ctx context.Context) ([]rootfs.Component, error) {
-	source, err := b.lock.Source("asterisk")
+	asterisk, err := b.compiledComponent(ctx, "asterisk", "without two of its patches")
 	if err != nil {
 		return nil, err
 	}
-	asterisk := rootfs.Component{
-		Kind: "generic", Name: "asterisk", Version: source.Version,
-		Source: "compiled from Debian's source package asterisk " + source.Version + " without two of its patches",
-	}
-	for _, f := range source.Files {
-		if strings.Contains(path.Base(f.Path), ".debian.tar.") {
-			if err := b.store.FetchFiles(ctx, []packages.File{f}); err != nil {
-				return nil, err
-			}
-			if asterisk.Licence, err = fileInTarXZ(b.store.Blob(f.SHA256), "debian/copyright"); err != nil {
-				return nil, fmt.Errorf("the licence of Asterisk: %w", err)
-			}
-		}
+	espeak, err := b.compiledComponent(ctx, "espeak-ng", "for two languages, without a sound card")
+	if err != nil {
+		return nil, err
 	}
 	pkg, err := b.lock.Package("build", "dahdi-dkms")
 	if err != nil {
@@ -188,7 +178,31 @@ func (b *builder) compiledComponents(ctx context.Context) ([]rootfs.Component, e
 	if dahdi.Licence, err = copyright(rootfs.NewOverlay(tree), "dahdi-dkms"); err != nil {
 		return nil, err
 	}
-	return []rootfs.Component{asterisk, dahdi}, nil
+	return []rootfs.Component{asterisk, espeak, dahdi}, nil
+}
+
+// compiledComponent returns a component that we compile from a Debian source package; how says what
+// we do otherwise than Debian.
+func (b *builder) compiledComponent(ctx context.Context, name, how string) (rootfs.Component, error) {
+	source, err := b.lock.Source(name)
+	if err != nil {
+		return rootfs.Component{}, err
+	}
+	c := rootfs.Component{
+		Kind: "generic", Name: name, Version: source.Version,
+		Source: "compiled from Debian's source package " + name + " " + source.Version + " " + how,
+	}
+	for _, f := range source.Files {
+		if strings.Contains(path.Base(f.Path), ".debian.tar.") {
+			if err := b.store.FetchFiles(ctx, []packages.File{f}); err != nil {
+				return c, err
+			}
+			if c.Licence, err = fileInTarXZ(b.store.Blob(f.SHA256), "debian/copyright"); err != nil {
+				return c, fmt.Errorf("the licence of %s: %w", name, err)
+			}
+		}
+	}
+	return c, nil
 }
 
 func fileInTarXZ(archive, name string) (string, error) {

@@ -18,6 +18,7 @@ import (
 	"switchroom/image/build"
 	"switchroom/image/disk"
 	"switchroom/image/packages"
+	"switchroom/image/prompts"
 	"switchroom/image/rootfs"
 )
 
@@ -81,16 +82,19 @@ func newBuilder(ctx context.Context, module, cacheDir string, o options, log io.
 	return b, nil
 }
 
+// sets are what an image is made of and with.
+var sets = []string{"root", "tools", "build", "voice"}
+
 // fetch gets all locked files the image needs, or, if that may be, a lock of
 // what can be had instead.
 func (b *builder) fetch(ctx context.Context) error {
 	if b.o.unlocked {
 		var err error
-		if b.lock, err = b.store.Usable(ctx, b.lock, "root", "tools", "build"); err != nil {
+		if b.lock, err = b.store.Usable(ctx, b.lock, sets...); err != nil {
 			return err
 		}
 	}
-	pkgs, err := b.lock.Union("root", "tools", "build")
+	pkgs, err := b.lock.Union(sets...)
 	if err != nil {
 		return err
 	}
@@ -132,6 +136,18 @@ func (b *builder) parts(ctx context.Context) (*parts, error) {
 	}
 	if err := b.steps.do("Asterisk", func() (err error) {
 		p.Asterisk, err = build.Asterisk(ctx, b.store, b.lock)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	if err := b.steps.do("speech synthesiser", func() (err error) {
+		p.Espeak, err = build.Espeak(ctx, b.store, b.lock)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	if err := b.steps.do("prompts", func() (err error) {
+		p.Prompts, err = prompts.Tree(ctx, b.store, b.lock)
 		return err
 	}); err != nil {
 		return nil, err
@@ -219,6 +235,15 @@ func (b *builder) pack(ctx context.Context, m *made) error {
 	}
 	defer os.RemoveAll(work)
 	p := *m.parts // its programs are in work and go with it
+	if b.anew != "" {
+		p.Prompts = filepath.Join(b.anew, "prompts")
+		if err := os.Mkdir(p.Prompts, 0o755); err != nil {
+			return err
+		}
+		if err := prompts.Make(ctx, b.store, b.lock, p.Prompts); err != nil {
+			return err
+		}
+	}
 	if err := b.compile(ctx, &p, work); err != nil {
 		return err
 	}
