@@ -245,7 +245,7 @@ func unbind(v reflect.Value) *node {
 		}
 		return n
 	case reflect.String:
-		return &node{value: v.String()}
+		return &node{value: v.String(), secret: v.Type() == reflect.TypeFor[Secret]()}
 	case reflect.Bool:
 		return &node{value: v.Bool()}
 	case reflect.Int:

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // node is a value of the document as it stands in the text. encoding/json
@@ -22,6 +23,7 @@ type node struct {
 	names   []string // of an object's members, in the order of the text
 	members []*node  // of an object or a list
 	offset  int      // in the text: where it, or its opening brace, ends
+	secret  bool     // a [Secret]
 }
 
 type nodeKind byte
@@ -211,27 +213,33 @@ func (n *node) write(b *strings.Builder, indent string) {
 	b.WriteString("\n" + indent + end)
 }
 
-// oneLine is the value in a line of at most width bytes. A list of objects
+// oneLine is the value in a line of at most width characters. A list of objects
 // never is: they are rows of a table.
-func (n *node) oneLine(width int) (string, bool) {
+func (n *node) oneLine(width int) (string, bool) { return n.line(width, false) }
+
+// line is [node.oneLine], or all of it with stars for secrets.
+func (n *node) line(width int, shown bool) (string, bool) {
 	if n.kind == scalar {
 		s := n.literal()
-		return s, len(s) <= width
+		if shown && n.secret && s != `""` {
+			s = quote(stars)
+		}
+		return s, utf8.RuneCountInString(s) <= width
 	}
 	var parts []string
 	left := width - 2
 	for i, m := range n.members {
-		if n.kind == list && m.kind == object {
+		if n.kind == list && m.kind == object && !shown {
 			return "", false
 		}
-		s, fits := m.oneLine(left)
+		s, fits := m.line(left, shown)
 		if !fits {
 			return "", false
 		}
 		if n.kind == object {
 			s = quote(n.names[i]) + ": " + s
 		}
-		if left -= len(s) + 2; left < 0 {
+		if left -= utf8.RuneCountInString(s) + 2; left < 0 {
 			return "", false
 		}
 		parts = append(parts, s)
