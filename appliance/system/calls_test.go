@@ -99,7 +99,7 @@ func threeCallsFour(b *box) {
 	three, four := b.phone(3), b.phone(4)
 	three.lifts()
 	three.hears(tone.Dial)
-	b.pass(1500) // a hand's way from the handset to the dial
+	b.pass(1500) // a hand's way from the handset to the dial; see dialsByPulses
 	three.dialsByPulses("1004")
 	four.rings()
 	four.shows("1003", "Phone 3")

@@ -87,10 +87,11 @@ func (p phone) dials(digits string) {
 	p.b.must("dials "+digits, p.Number(), func(ctx context.Context) error { return p.Dial(ctx, digits) })
 }
 
-// dialsByPulses dials by opening the loop ten times a second. Pulses that began
-// together with the dial tone were seen to lose their first digit. A machine
-// that falls far behind the card loses pulses too: DAHDI then fills the missing
-// milliseconds in with its own timer, and ends digits early.
+// dialsByPulses dials by opening the loop ten times a second. DAHDI ignores it in
+// the first 600 ms of the dial tone (DAHDI_DEFAULT_DEBOUNCETIME, which begins when
+// Asterisk takes the port): nobody turns a dial that fast. On a machine that falls
+// far behind the card, DAHDI fills the missing milliseconds in with its own timer,
+// and ends digits early.
 func (p phone) dialsByPulses(digits string) {
 	p.b.Helper()
 	p.b.must("dials by pulses "+digits, p.Number(), func(ctx context.Context) error { return p.Pulse(ctx, digits) })
