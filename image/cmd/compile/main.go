@@ -1,4 +1,4 @@
-// Command compile builds Asterisk and the DAHDI kernel modules into the package cache, where the
+// Command compile builds Asterisk, the DAHDI kernel modules and what else we compile into the package cache, where the
 // image's builder would otherwise do it, and prints where they are. With -reproduce it builds them
 // a second time and compares.
 package main
@@ -59,12 +59,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "eSpeak NG: %s\n", espeak)
+	opus, err := build.Opus(ctx, store, lock)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "Opus: %s\n", opus)
 	if !*reproduce {
 		return nil
 	}
 	if err := build.Reproduce(ctx, store, lock); err != nil {
 		return err
 	}
-	fmt.Fprintln(stdout, "a second build of both is the same, file by file")
+	fmt.Fprintln(stdout, "a second build of each is the same, file by file")
 	return nil
 }

@@ -163,6 +163,10 @@ func (b *builder) compiledComponents(ctx context.Context) ([]rootfs.Component, e
 	if err != nil {
 		return nil, err
 	}
+	opus, err := b.compiledComponent(ctx, "opus", "without neural networks")
+	if err != nil {
+		return nil, err
+	}
 	pkg, err := b.lock.Package("build", "dahdi-dkms")
 	if err != nil {
 		return nil, err
@@ -178,7 +182,7 @@ func (b *builder) compiledComponents(ctx context.Context) ([]rootfs.Component, e
 	if dahdi.Licence, err = copyright(rootfs.NewOverlay(tree), "dahdi-dkms"); err != nil {
 		return nil, err
 	}
-	return []rootfs.Component{asterisk, espeak, dahdi}, nil
+	return []rootfs.Component{asterisk, espeak, opus, dahdi}, nil
 }
 
 // compiledComponent returns a component that we compile from a Debian source package; how says what

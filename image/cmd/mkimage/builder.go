@@ -146,6 +146,12 @@ func (b *builder) parts(ctx context.Context) (*parts, error) {
 	}); err != nil {
 		return nil, err
 	}
+	if err := b.steps.do("Opus", func() (err error) {
+		p.Opus, err = build.Opus(ctx, b.store, b.lock)
+		return err
+	}); err != nil {
+		return nil, err
+	}
 	if err := b.steps.do("prompts", func() (err error) {
 		p.Prompts, err = prompts.Tree(ctx, b.store, b.lock)
 		return err
