@@ -179,7 +179,7 @@ func nearest(word string, known []string) string {
 	best, at := "", 3 // more than two changes are another word
 	for _, k := range known {
 		d := distance(strings.ToLower(word), strings.ToLower(k))
-		if d < at && d*2 < len(k) {
+		if d < at && d*2 <= len(k) {
 			best, at = k, d
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"switchroom/provisioning/numbers"
 )
 
 // Validate returns every fault of the document as [Faults], or nil.
@@ -19,15 +21,31 @@ func (s Site) Validate() error {
 
 // Check returns every fault of the document.
 func (s Site) Check() Faults {
-	c := checker{site: &s, things: s.things()}
+	c := checker{site: &s, things: s.things(), plan: s.plan(), groupOf: map[string]string{}}
+	for _, l := range s.Lines {
+		c.groupOf[l.Name] = l.Group
+	}
 	c.value("", reflect.ValueOf(s), "")
+	c.numbers()
+	c.names()
+	c.ports()
+	c.phones()
+	c.inbound()
+	c.outbound()
+	c.codes()
+	c.times()
+	c.heard()
+	c.people()
+	c.graph()
 	return c.faults
 }
 
 type checker struct {
-	site   *Site
-	faults Faults
-	things map[string]map[string]bool // kind, name: exists
+	site    *Site
+	faults  Faults
+	things  map[string]map[string]bool // kind, name: exists
+	plan    numbers.Plan
+	groupOf map[string]string // line: its group
 }
 
 // value checks what stands at the fields; tag is that of the field.
@@ -142,7 +160,13 @@ func (c *checker) reference(path, kind, name string) {
 		}
 		return
 	}
-	if !c.things[kind][name] {
+	switch {
+	case c.things[kind][name]:
+	case kind == "way" && c.site.isAutoLine(name):
+	case kind == "queue" && c.site.Queues == nil && name == DefaultQueue && !c.site.numbers()[name]:
+	case kind == "extension" && c.site.Extensions == nil:
+		c.faults.add(path, DanglingAuto, name)
+	default:
 		c.faults.add(path, Dangling, thing(kind), name)
 	}
 }
@@ -166,18 +190,18 @@ func (c *checker) destination(path string, d Destination) {
 	case ToExternal:
 		if !forms["phone"].ok(target) {
 			c.faults.add(path, BadPhone, target)
+		} else if !c.site.hasRoute(target) {
+			c.faults.add(path, NoRoute, target)
+		}
+	case ToVoicemail:
+		c.reference(path, "mailbox", target)
+	case ToCallback:
+		c.reference(path, "queue", target)
+		if c.site.Outbound != nil && !slices.ContainsFunc(c.site.Outbound, func(r OutboundRoute) bool { return !r.Emergency }) {
+			c.faults.add(path, NoWayOut)
 		}
 	default:
-		ref := string(kind)
-		switch kind {
-		case ToVoicemail:
-			ref = "mailbox"
-		case ToCallback:
-			ref = "queue"
-		}
-		if !c.things[ref][target] {
-			c.faults.add(path, Dangling, thing(ref), target)
-		}
+		c.reference(path, string(kind), target)
 	}
 }
 

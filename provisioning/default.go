@@ -79,6 +79,9 @@ func (s *Site) completeExtensions(ports Ports, use map[int]string, zh bool) {
 	} else {
 		s.Extensions = []Extension{}
 		taken := s.numbers()
+		for _, n := range s.plan().Emergency {
+			taken[n] = true
+		}
 		for _, p := range slices.Sorted(slices.Values(ports.FXS)) {
 			number := strconv.Itoa(firstExtension + p)
 			if u := use[p]; u != "" && u != "auto" && u != "phone" || taken[number] || slices.ContainsFunc(s.Lines, func(l Line) bool { return l.Port == p }) {
@@ -180,13 +183,14 @@ func (s *Site) completeRoutes() {
 	}
 	s.completeOutbound()
 	s.Schedules = slices.Clone(given(s.Schedules))
+	digits := len(strconv.Itoa(len(s.Schedules))) // as many each, so that none begins like another
 	for i := range s.Schedules {
 		c := &s.Schedules[i]
 		if c.Holiday == "" {
 			c.Holiday = c.Closed
 		}
 		if c.Code == "" && s.Features.DayNight != "" {
-			c.Code = s.Features.DayNight + strconv.Itoa(i+1)
+			c.Code = fmt.Sprintf("%s%0*d", s.Features.DayNight, digits, i+1)
 		}
 	}
 	s.IVRs = slices.Clone(given(s.IVRs))
@@ -214,16 +218,30 @@ func (s *Site) completeOutbound() {
 	if len(ways) == 0 {
 		return
 	}
-	if !slices.ContainsFunc(s.Outbound, func(r OutboundRoute) bool { return r.Emergency }) {
+	missing := slices.DeleteFunc(slices.Clone(s.plan().Emergency), func(n string) bool {
+		return slices.ContainsFunc(s.Outbound, func(r OutboundRoute) bool {
+			return r.Emergency && slices.ContainsFunc(r.Patterns, func(p string) bool { return numbers.Match(p, n) })
+		})
+	})
+	if len(missing) > 0 {
 		r := New[OutboundRoute]()
-		r.Name, r.Emergency, r.Via, r.Patterns = "emergency", true, ways, numbers.Of(s.Country, s.AreaCode).Emergency
+		r.Name, r.Emergency, r.Via, r.Patterns = s.freeRouteName("emergency"), true, ways, missing
 		s.Outbound = slices.Insert(s.Outbound, 0, r)
 	}
-	if absent {
+	if prefix := s.freePrefix(); absent && prefix != "" {
 		r := New[OutboundRoute]()
-		r.Name, r.Patterns, r.Strip, r.Via = "outside", []string{"9."}, 1, ways
+		r.Name, r.Patterns, r.Strip, r.Via = "outside", []string{prefix + "."}, 1, ways
 		s.Outbound = append(s.Outbound, r)
 	}
+}
+
+// freeRouteName is the name, or one like it that no route has.
+func (s *Site) freeRouteName(name string) string {
+	free := name
+	for i := 2; slices.ContainsFunc(s.Outbound, func(r OutboundRoute) bool { return r.Name == free }); i++ {
+		free = fmt.Sprintf("%s-%d", name, i)
+	}
+	return free
 }
 
 func (s *Site) completePeople() {
@@ -238,10 +256,36 @@ func (s *Site) completePeople() {
 	}
 }
 
+// freePrefix is a digit with which none of the house's numbers begins; the 9
+// if it can be had.
+func (s *Site) freePrefix() string {
+	taken := s.numbers()
+	for _, digit := range []string{"9", "0", "8", "7", "6", "5", "4", "3", "2", "1"} {
+		free := true
+		for n := range taken {
+			free = free && n[:1] != digit
+		}
+		if free {
+			return digit
+		}
+	}
+	return ""
+}
+
 // numbers are all that the document gives to somebody or something.
 func (s *Site) numbers() map[string]bool {
 	taken := map[string]bool{}
-	s.eachNumber(func(_ string, _ int, number string) { taken[number] = true })
+	s.eachNumber(func(_ string, _ int, number string) {
+		if number != "" {
+			taken[number] = true
+		}
+	})
+	if s.Parking != nil && s.Parking.Number != "" {
+		taken[s.Parking.Number] = true
+	}
+	for _, p := range s.ParkingPlaces() {
+		taken[p] = true
+	}
 	return taken
 }
 

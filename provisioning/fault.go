@@ -2,7 +2,9 @@ package provisioning
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -104,6 +106,7 @@ func (f Faults) located(data []byte) Faults {
 			}
 		}
 	}
+	slices.SortStableFunc(out, func(a, b Fault) int { return cmp.Compare(a.Line, b.Line) })
 	return out
 }
 

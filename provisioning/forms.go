@@ -49,7 +49,7 @@ var forms = map[string]form{
 	"caller":    shape(`anonymous|\+?[0-9][0-9 ()/.-]{1,28}`, BadPhone),
 	"pattern":   shape(`\+?(?:[0-9*#XZN]|\[[0-9-]+\]){0,30}[.!]?`, BadPattern).and(isPattern),
 	"callerpattern": shape(`anonymous|\+?(?:[0-9XZN]|\[[0-9-]+\]){0,30}[.!]?`, BadPattern).and(func(s string) bool {
-		return s == "anonymous" || isPattern(s)
+		return s == Anonymous || isPattern(s)
 	}),
 	"areacode": shape(`[0-9]{1,6}`, BadAreaCode),
 	"pin":      shape(`[0-9]{4,8}`, BadPIN),

@@ -1,5 +1,10 @@
 package provisioning
 
+import (
+	"maps"
+	"slices"
+)
+
 // Code says what sort of fault a [Fault] is.
 type Code string
 
@@ -55,6 +60,44 @@ const (
 	Dangling       Code = "dangling"
 )
 
+// Faults of things that don't fit together.
+const (
+	DanglingAuto    Code = "dangling-auto"
+	DuplicateNumber Code = "duplicate-number"
+	DuplicateName   Code = "duplicate-name"
+	DuplicatePort   Code = "duplicate-port"
+	Repeated        Code = "repeated"
+	IsEmergency     Code = "is-emergency"
+	BadParking      Code = "bad-parking"
+	InParking       Code = "in-parking"
+	TakesOwn        Code = "takes-own"
+	PatternShadowed Code = "pattern-shadowed"
+	EmergencyRoute  Code = "emergency-route"
+	StripTooMuch    Code = "strip-too-much"
+	CodeClash       Code = "code-clash"
+	WrongUse        Code = "wrong-use"
+	PBXWithoutLine  Code = "pbx-without-line"
+	OnePhone        Code = "one-phone"
+	OneTrunk        Code = "one-trunk"
+	SRTPNeedsTLS    Code = "srtp-needs-tls"
+	RouteShadowed   Code = "route-shadowed"
+	UnroutedLine    Code = "unrouted-line"
+	EmptyGroup      Code = "empty-group"
+	EmptyHours      Code = "empty-hours"
+	DaysBackwards   Code = "days-backwards"
+	DayTwice        Code = "day-twice"
+	NoKeys          Code = "no-keys"
+	KeyTwice        Code = "key-twice"
+	NoSound         Code = "no-sound"
+	NoticeUnused    Code = "notice-unused"
+	NobodyCan       Code = "nobody-can"
+	NoRoute         Code = "no-route"
+	NoWayOut        Code = "no-way-out"
+	Loop            Code = "loop"
+	NoExit          Code = "no-exit"
+	Unreachable     Code = "unreachable"
+)
+
 // messages are the faults in words: what is wrong, and what to do.
 var messages = map[Code]struct{ en, zh string }{
 	BadJSON:          {"line %d is no JSON: %s", "第 %d 行不是有效的 JSON：%s"},
@@ -102,6 +145,41 @@ var messages = map[Code]struct{ en, zh string }{
 	BadDestination: {"%q is no destination: kind and what, such as queue:600; kinds are %s", "%q 不是去向：应为 类型:名称，例如 queue:600；类型有 %s"},
 	NoTarget:       {"%s takes nothing behind a colon: write it alone", "%s 后面不带冒号和内容：请单独写"},
 	Dangling:       {"there is no %[1]s %[2]q: add it, or name another", "不存在%[1]s %[2]q：请添加，或改填其他"},
+
+	DanglingAuto:    {"there is no extension %q: the document lists none and leaves them to the box; list those that you name", "不存在分机 %q：文档没有列出分机（由设备自动生成）；要引用分机，请先列出"},
+	DuplicateNumber: {"%s is the number of %s already: give one of them another", "号码 %s 已用于 %s：请为其中一个换一个号码"},
+	DuplicateName:   {"%q is that of %s already: give one of them another, or take it away", "%q 已用于 %s：请为其中一个换一个，或删除"},
+	DuplicatePort:   {"port %d belongs to %s already: a port has one use", "端口 %d 已用于 %s：一个端口只能有一种用途"},
+	Repeated:        {"%q stands in the list already: take it away", "%q 在列表中重复：请删除"},
+	IsEmergency:     {"%s calls the emergency services: choose another number", "%s 是紧急电话号码：请换一个号码"},
+	BadParking:      {"%s to %s is no range of places: give both the same number of digits, the last after the first, %d places at most", "%s 到 %s 不是有效的驻留区间：两者位数相同，末位不小于首位，最多 %d 个"},
+	InParking:       {"the place %s is the number of %s already: choose another range", "驻留位 %s 的号码已用于 %s：请换一个区间"},
+	TakesOwn:        {"%s would also take %s, which is %s: put a prefix such as 9 in front of numbers outside, and strip it", "模式 %s 也会匹配 %s（已用于 %s）：请为外线号码加前缀（例如 9），并用 strip 去掉"},
+	PatternShadowed: {"never reached: %s takes all these numbers first; put this above it, or take it away", "永远不会用到：%s 会先匹配这些号码；请移到它前面，或删除"},
+	EmergencyRoute:  {"%s calls the emergency services: set emergency on a route of its own, so that it always gets through", "%s 是紧急电话号码：请单独建一条路由并设置 emergency，以保证任何时候都能拨通"},
+	StripTooMuch:    {"takes away %d digits, but numbers of %s may have only %d", "要去掉 %d 位，但模式 %s 的号码可能只有 %d 位"},
+	CodeClash:       {"%s can't be told from %s of %s: choose codes of which none begins like another", "%s 与 %[3]s 的 %[2]s 无法区分：任何功能码都不能以另一个开头"},
+	WrongUse:        {"port %d is for %q by %s: change one of them", "端口 %d 的用途为 %q（见 %s）：请修改其中之一"},
+	PBXWithoutLine:  {"port %d is the end of another PBX's line, but it isn't among lines: add it there", "端口 %d 接其他交换机的线路，但 lines 中没有它：请在 lines 中添加"},
+	OnePhone:        {"an extension has exactly one of port, sip and browser (true)", "分机必须且只能有 port、sip、browser（true）中的一个"},
+	OneTrunk:        {"a trunk has exactly one of register and peer", "中继必须且只能有 register、peer 中的一个"},
+	SRTPNeedsTLS:    {"with srtp the transport must be tls: else its key would travel in the open", "启用 srtp 时 transport 必须为 tls：否则密钥会明文传输"},
+	RouteShadowed:   {"never reached: %s takes all its calls first; put this above it, or take it away", "永远不会用到：%s 会先接走这些来电；请移到它前面，或删除"},
+	UnroutedLine:    {"no inbound route takes the calls of %s: add one, if only to busy", "没有呼入路由处理 %s 的来电：请添加一条，哪怕去向是 busy"},
+	EmptyGroup:      {"no line is in the group %q: put some into it, or name another way", "外线组 %q 中没有外线：请加入外线，或改用其他出路"},
+	EmptyHours:      {"from %s to %s is no time at all: use 00:00 to 24:00 for the whole day", "%s 到 %s 没有时间：全天请用 00:00 到 24:00"},
+	DaysBackwards:   {"%s is before %s: the last day comes after the first", "%s 早于 %s：最后一天应在第一天之后"},
+	DayTwice:        {"%s has this day already: take one of them away", "%s 已包含这一天：请删除其中一个"},
+	NoKeys:          {"a menu without a key: give keys, or directDial", "菜单没有任何按键：请填写 keys，或启用 directDial"},
+	KeyTwice:        {"key %s stands in keys too: it can do one thing", "按键 %s 在 keys 中也有：一个按键只能有一个作用"},
+	NoSound:         {"a prompt without text or files: give one of them", "语音既没有 text 也没有 files：请填写其中之一"},
+	NoticeUnused:    {"the notice is never played while announce is false: take one of them away", "announce 为 false 时不会播放此提示：请删除其中之一"},
+	NobodyCan:       {"no agent has the skill %q: give it to one, or take it away here", "没有座席具有技能 %q：请为座席添加，或在此删除"},
+	NoRoute:         {"no outbound route has a pattern for %s: add one, or change the number", "没有呼出路由匹配 %s：请添加，或修改号码"},
+	NoWayOut:        {"nobody can be called back: outbound has no route for other than emergency calls", "无法回拨：outbound 中除紧急号码外没有其他路由"},
+	Loop:            {"callers would go round and round without anything happening: %s; lead one of these elsewhere", "来电会无休止地循环，期间什么也不会发生：%s；请改变其中一个的去向"},
+	NoExit:          {"callers never get out of %s: every way from there leads back to it; lead one of them elsewhere", "来电永远无法离开 %s：所有去向最终都会回到这里；请改变其中一个的去向"},
+	Unreachable:     {"no call ever comes to %s: let a route, a key or another destination lead there, or take it away", "没有来电会到达 %s：请让路由、按键或其他去向指向它，或删除"},
 }
 
 // word is a word of a message that differs by language.
@@ -124,3 +202,6 @@ var thingWords = map[string]word{
 
 // thing is a kind of thing in words.
 func thing(kind string) word { return thingWords[kind] }
+
+// Codes are all the codes, sorted.
+func Codes() []Code { return slices.Sorted(maps.Keys(messages)) }

@@ -131,3 +131,7 @@ type VIPCaller struct {
 	// Where they go at once. Absent: where the route says.
 	To Destination `json:"to"`
 }
+
+// Anonymous stands for callers who withhold their number, on the blacklist and
+// in the callers of inbound routes.
+const Anonymous = "anonymous"

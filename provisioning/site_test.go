@@ -52,10 +52,15 @@ func TestDefaultIsAlwaysValid(t *testing.T) {
 	for name, ports := range map[string]Ports{
 		"no card": {}, "lines only": {FXO: seq(1, 24)}, "full": {FXS: seq(1, maxPort)},
 	} {
-		s := Default(ports)
-		if err := s.Validate(); err != nil {
-			t.Errorf("%s: %v", name, err)
+		for _, country := range Countries {
+			s := New[Site]()
+			s.Country = country
+			s.derive()
+			if err := s.Complete(ports).Validate(); err != nil {
+				t.Errorf("%s in %s: %v", name, country, err)
+			}
 		}
+		s := Default(ports)
 		doc, err := s.Format()
 		if err != nil {
 			t.Fatal(err)
