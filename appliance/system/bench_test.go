@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -111,6 +112,16 @@ func BenchmarkVMIdle(b *testing.B) {
 		used := box.memoryUsed()
 		b.ReportMetric(used, "MiB")
 		row(b, "guest memory in use, idle, 24 telephones", "%.0f MiB", used)
+
+		// A minute of the guest's time, for the processors are the guest's.
+		before, from := box.cpuTimes()
+		box.shell("sleep 60")
+		after, to := box.cpuTimes()
+		var shares []string
+		for _, name := range slices.Sorted(maps.Keys(after)) {
+			shares = append(shares, fmt.Sprintf("%s %.2f", name, 100*(after[name]-before[name])/(to-from)))
+		}
+		row(b, "of a core, idle, 24 telephones, "+string(lab.host.Accel)+", %", "%s", strings.Join(shares, ", "))
 	})
 	b.Run("emulator", func(b *testing.B) {
 		emulator := startEmulator(b)
@@ -140,6 +151,27 @@ func BenchmarkVMIdle(b *testing.B) {
 		row(b, "emulator, 24 idle ports: frames a second, median", "%.0f", median(rates))
 		row(b, "emulator, 24 idle ports: share of a core", "%.0f %%", share)
 	})
+}
+
+// cpuTimes is how many seconds the processes of every service have computed, and
+// when that was, in the guest's seconds.
+func (b *box) cpuTimes() (times map[string]float64, at float64) {
+	b.Helper()
+	times = map[string]float64{}
+	for _, s := range b.status().Services {
+		if s.MainPID == 0 || s.Name == "console.service" {
+			continue
+		}
+		text := b.shell(fmt.Sprintf("cat /proc/%d/stat", s.MainPID))
+		times[strings.TrimSuffix(s.Name, ".service")] = processorTime(b, text).Seconds()
+	}
+	times["supervisor"] = processorTime(b, b.shell("cat /proc/1/stat")).Seconds()
+	uptime, _, _ := strings.Cut(b.shell("cat /proc/uptime"), " ")
+	at, err := strconv.ParseFloat(uptime, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return times, at
 }
 
 func framesOf(b *testing.B, c *control.Client) uint64 {
@@ -199,19 +231,25 @@ func startEmulator(b *testing.B) *emulator {
 	return nil
 }
 
-// cpu is the processor time it has used: fields 14 and 15 of proc(5)'s stat,
-// in ticks of which a second has 100 on every Linux of ours.
+// cpu is the processor time it has used.
 func (e *emulator) cpu(b *testing.B) time.Duration {
 	b.Helper()
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", e.cmd.Process.Pid))
 	if err != nil {
 		b.Fatal(err)
 	}
-	f := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+2:]))
+	return processorTime(b, string(data))
+}
+
+// processorTime reads fields 14 and 15 of proc(5)'s stat, which are in ticks of
+// which a second has 100 on every Linux of ours.
+func processorTime(t testing.TB, stat string) time.Duration {
+	t.Helper()
+	f := strings.Fields(stat[strings.LastIndexByte(stat, ')')+2:])
 	user, err1 := strconv.Atoi(f[11])
 	system, err2 := strconv.Atoi(f[12])
 	if err1 != nil || err2 != nil {
-		b.Fatalf("%s: %v %v", data, err1, err2)
+		t.Fatalf("%s: %v %v", stat, err1, err2)
 	}
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
