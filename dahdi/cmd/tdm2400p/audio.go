@@ -33,8 +33,8 @@ func playCommand(ctx context.Context, s *session, args []string) error {
 	case ok && kind == "hz":
 		freqs, level, leveled := strings.Cut(what, "@")
 		if leveled {
-			if a.Level, err = strconv.ParseFloat(level, 64); err != nil {
-				return usage("play: %q is no level", level)
+			if a.Level, err = strconv.ParseFloat(strings.TrimSuffix(level, "dBm0"), 64); err != nil {
+				return usage("play: %q is no level in dBm0, such as -10", level)
 			}
 		}
 		for f := range strings.SplitSeq(freqs, "+") {

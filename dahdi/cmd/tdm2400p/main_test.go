@@ -130,6 +130,7 @@ func TestVerbs(t *testing.T) {
 		{"record 1 " + out + " 300", 0, "", ""},
 		{"play 1 " + in, 0, "", ""},
 		{"play 1 hz:500+600@-15 100", 0, "", ""},
+		{"play 1 hz:500@-15dBm0 100", 0, "", ""},
 		{"play 1 tone:busy 500", 0, "", ""},
 		{"play 1 dtmf:12", 0, "", ""},
 		{"play 1 hz:nine", exitUsage, "", "no frequency"},

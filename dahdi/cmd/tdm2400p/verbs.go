@@ -191,7 +191,7 @@ func commands() []command {
 			}
 			return map[string]bool{"reversed": a[0] == "reversed"}, nil
 		}),
-		{"play", "PORT FILE.wav|tone:NAME|hz:F[+F][@dBm0]|dtmf:KEYS [MS]", "send a signal", 2, 3, playCommand},
+		{"play", "PORT FILE.wav|tone:NAME|hz:F[+F][@LEVEL]|dtmf:KEYS [MS]", "send a signal; LEVEL in dBm0", 2, 3, playCommand},
 		simple("stop", "", "end what is being sent", 0, 0, nil),
 		{"record", "PORT FILE.wav MS", "write down what the port hears", 3, 3, recordCommand},
 		{"listen", "PORT MS", "tell level and strongest frequency of what is heard", 2, 2, listenCommand},

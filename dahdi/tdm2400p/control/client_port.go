@@ -213,10 +213,8 @@ func (p *Port) Recording(ctx context.Context, from, to uint64) (loop.Recording, 
 
 // Listen records for ms of card time and returns the samples heard.
 func (p *Port) Listen(ctx context.Context, ms int) (loop.Recording, error) {
-	if err := p.Record(ctx, ms); err != nil {
-		return loop.Recording{}, err
-	}
-	frame, err := p.Frame(ctx)
+	// The frame in which it began: by the next request it may be over.
+	frame, err := p.c.Do(ctx, "record", p.n, p.when, recordArgs{ms}, nil)
 	if err != nil {
 		return loop.Recording{}, err
 	}
