@@ -6,7 +6,7 @@ GO    ?= go
 # by Go, Debian packages by image/packages. Nothing is installed on the host.
 
 .DEFAULT_GOAL := help
-.PHONY: help image run test test-fast test-vm lint bench relock reproduce sources flash clean fuzz
+.PHONY: help image run test test-fast test-native test-vm lint bench relock reproduce sources flash clean fuzz
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -19,10 +19,13 @@ run: ## Build what is needed and start it in QEMU with an emulated 24-port card
 	$(GO) build -o build/bin/ ./dahdi/cmd/tdm2400p ./image/cmd/run
 	build/bin/run $(RUN)
 
-test: test-fast test-vm ## Every test, what it needs included
+test: test-fast test-native test-vm ## Every test, what it needs included
 
 test-fast: ## Unit tests only: no virtual machine, no browser
 	$(GO) test ./...
+
+test-native: ## Calls on the image's own Asterisk, run here in a network namespace, with SIP telephones
+	$(GO) test -tags native -timeout 30m -p 1 -count=1 $$(grep -rl '^//go:build native' --include='*_test.go' . | xargs -n1 dirname | sort -u)
 
 test-vm: ## The image as it ships, in QEMU with the emulated card and the real driver
 	$(GO) run ./image/cmd/mkimage -allow-unlocked -check-reproducible
@@ -30,10 +33,7 @@ test-vm: ## The image as it ships, in QEMU with the emulated card and the real d
 
 lint: ## Formatting, vet and staticcheck, for every kind of test
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not gofmt'd:"; echo "$$out"; exit 1; }
-	$(GO) vet ./...
-	$(GO) vet -tags vm ./...
-	$(GO) tool staticcheck ./...
-	$(GO) tool staticcheck -tags vm ./...
+	for tag in none native vm; do $(GO) vet -tags $$tag ./... || exit; $(GO) tool staticcheck -tags $$tag ./... || exit; done
 
 bench: ## Measure: code, boot times, memory, the emulator; prints the README's table
 	$(GO) test -run '^$$' -bench . -benchmem ./dahdi/... ./appliance/...  ./provisioning/...
