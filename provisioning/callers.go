@@ -59,7 +59,7 @@ type IVR struct {
 	// How often the greeting is repeated for those who press nothing, or a wrong key.
 	Retries int `json:"retries" default:"2" range:"0..10"`
 	// Played after a wrong key.
-	InvalidPrompt string `json:"invalidPrompt" default:"sound:pbx-invalid" ref:"prompt"`
+	InvalidPrompt string `json:"invalidPrompt" default:"sound:switchroom/invalid-key" ref:"prompt"`
 	// Where those go who press nothing.
 	Timeout Destination `json:"timeout" default:"hangup"`
 	// Where those go who press wrong keys only. Absent: as for timeout.

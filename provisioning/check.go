@@ -25,7 +25,7 @@ func (s Site) Check() Faults {
 	for _, l := range s.Lines {
 		c.groupOf[l.Name] = l.Group
 	}
-	c.value("", reflect.ValueOf(s), "")
+	c.value("", reflect.ValueOf(s), "", false)
 	c.numbers()
 	c.names()
 	c.ports()
@@ -48,24 +48,25 @@ type checker struct {
 	groupOf map[string]string // line: its group
 }
 
-// value checks what stands at the fields; tag is that of the field.
-func (c *checker) value(path string, v reflect.Value, tag reflect.StructTag) {
+// value checks what stands at the fields; tag is that of the field, and item
+// says that the value stands in its list or map: there, empty isn't absent.
+func (c *checker) value(path string, v reflect.Value, tag reflect.StructTag, item bool) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			c.value(path, v.Elem(), tag)
+			c.value(path, v.Elem(), tag, item)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			t := v.Type().Field(i)
-			c.value(join(path, t.Tag.Get("json")), v.Field(i), t.Tag)
+			c.value(join(path, t.Tag.Get("json")), v.Field(i), t.Tag, false)
 		}
 	case reflect.Slice:
 		if v.Len() == 0 && tag.Get("need") == "yes" {
 			c.faults.add(path, Empty)
 		}
 		for i := range v.Len() {
-			c.value(path+"["+strconv.Itoa(i)+"]", v.Index(i), tag)
+			c.value(path+"["+strconv.Itoa(i)+"]", v.Index(i), tag, true)
 		}
 	case reflect.Map:
 		keys := v.MapKeys()
@@ -73,27 +74,27 @@ func (c *checker) value(path string, v reflect.Value, tag reflect.StructTag) {
 		for _, k := range keys {
 			here := join(path, k.String())
 			c.key(here, k.String(), tag.Get("keys"))
-			c.value(here, v.MapIndex(k), tag)
+			c.value(here, v.MapIndex(k), tag, true)
 		}
 	case reflect.String:
-		c.text(path, v, tag)
+		c.text(path, v, tag, item)
 	case reflect.Int:
-		c.number(path, float64(v.Int()), tag)
+		c.number(path, float64(v.Int()), tag, item)
 	case reflect.Float64:
-		c.number(path, v.Float(), tag)
+		c.number(path, v.Float(), tag, item)
 	}
 }
 
 // number holds a number against its range. 0 is always fine where nothing else
 // is the default and the field need not be given: it says that it wasn't.
-func (c *checker) number(path string, n float64, tag reflect.StructTag) {
+func (c *checker) number(path string, n float64, tag reflect.StructTag, item bool) {
 	bounds, ok := tag.Lookup("range")
 	if !ok {
 		return
 	}
 	low, high := parseRange(bounds)
 	_, hasDefault := tag.Lookup("default")
-	if n == 0 && !hasDefault && tag.Get("need") != "yes" && !strings.Contains(string(tag), `keys:`) {
+	if n == 0 && !hasDefault && !item && tag.Get("need") != "yes" {
 		return
 	}
 	if n < low || n > high || math.IsNaN(n) {
@@ -112,9 +113,9 @@ func parseRange(tag string) (low, high float64) {
 	return low, high
 }
 
-func (c *checker) text(path string, v reflect.Value, tag reflect.StructTag) {
+func (c *checker) text(path string, v reflect.Value, tag reflect.StructTag, item bool) {
 	s := v.String()
-	if s == "" && !isListed(path) && tag.Get("need") != "yes" {
+	if s == "" && !item && tag.Get("need") != "yes" {
 		return
 	}
 	if d, ok := v.Interface().(Destination); ok {
@@ -138,10 +139,6 @@ func (c *checker) text(path string, v reflect.Value, tag reflect.StructTag) {
 	}
 }
 
-// isListed reports whether the path is that of an item of a list or a map's
-// member given by hand: there an empty string isn't absent.
-func isListed(path string) bool { return strings.HasSuffix(path, "]") }
-
 func (c *checker) key(path, k, is string) {
 	if f, ok := forms[is]; ok {
 		if !f.ok(k) {
@@ -162,10 +159,9 @@ func (c *checker) reference(path, kind, name string) {
 	}
 	switch {
 	case c.things[kind][name]:
-	case kind == "way" && c.site.isAutoLine(name):
 	case kind == "queue" && c.site.Queues == nil && name == DefaultQueue && !c.site.numbers()[name]:
-	case kind == "extension" && c.site.Extensions == nil:
-		c.faults.add(path, DanglingAuto, name)
+	case kind == "extension" && c.site.Extensions == nil, kind == "way" && c.site.Lines == nil && strings.HasPrefix(name, "line-"):
+		c.faults.add(path, DanglingAuto, thing(kind), name)
 	default:
 		c.faults.add(path, Dangling, thing(kind), name)
 	}

@@ -2,7 +2,6 @@ package provisioning
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"switchroom/provisioning/numbers"
@@ -165,12 +164,17 @@ func (c *checker) inbound() {
 		return
 	}
 	for i, l := range s.Lines {
-		if !slices.ContainsFunc(s.Inbound, func(r InboundRoute) bool {
-			return len(r.From) == 0 || slices.Contains(r.From, l.Name) || slices.Contains(r.From, l.Group)
-		}) {
+		if !s.isRouted(l) {
 			c.faults.add(at("lines", i), UnroutedLine, l.Name)
 		}
 	}
+}
+
+// isRouted reports whether an inbound route takes calls of the line.
+func (s *Site) isRouted(l Line) bool {
+	return slices.ContainsFunc(s.Inbound, func(r InboundRoute) bool {
+		return len(r.From) == 0 || slices.Contains(r.From, l.Name) || slices.Contains(r.From, l.Group)
+	})
 }
 
 // covers reports whether every call that b would take is taken by a.
@@ -202,8 +206,9 @@ func (c *checker) outbound() {
 		var ways []string
 		for j, v := range r.Via {
 			ways = append(ways, v.Way)
-			isGroup := v.Way == StandardLineGroup || slices.ContainsFunc(s.LineGroups, func(g LineGroup) bool { return g.Name == v.Way })
-			if isGroup && s.Lines != nil && !slices.ContainsFunc(s.Lines, func(l Line) bool { return l.Group == v.Way }) {
+			// The group of lines that name none may be empty: there may be no card.
+			isGroup := v.Way != StandardLineGroup && slices.ContainsFunc(s.LineGroups, func(g LineGroup) bool { return g.Name == v.Way })
+			if isGroup && !slices.ContainsFunc(s.Lines, func(l Line) bool { return l.Group == v.Way }) {
 				c.faults.add(at(at("outbound", i)+".via", j)+".way", EmptyGroup, v.Way)
 			}
 		}
@@ -291,10 +296,4 @@ func (c *checker) people() {
 		c.repeated(at("agents", i)+".languages", a.Languages)
 		c.repeated(at("agents", i)+".rights", a.Rights)
 	}
-}
-
-// isAutoLine reports whether the name is that of a line which the box makes of
-// a port itself.
-func (s *Site) isAutoLine(name string) bool {
-	return s.Lines == nil && strings.HasPrefix(name, "line-") && strings.Trim(name[len("line-"):], "0123456789") == ""
 }

@@ -42,9 +42,9 @@ func Default(ports Ports) Site {
 // Complete fills in what the document leaves to the box: lists that are absent
 // are made of the ports there are, classes, reasons and the like get their
 // built-in ones, and destinations that say "as usual" get a name. What it
-// returns has no list that is nil at the top, shares no list with s that it
-// changed, is valid if s is, and is complete: completing it again changes
-// nothing.
+// returns has no list that is nil at the top, but outbound on a box without any
+// way out; it shares no list with s that it changed, is valid if s is, and is
+// complete: completing it again changes nothing.
 func (s Site) Complete(ports Ports) Site {
 	use := map[int]string{}
 	for _, p := range s.Ports {
@@ -112,7 +112,7 @@ func (s *Site) completeExtensions(ports Ports, use map[int]string, zh bool) {
 func (s *Site) completeLines(ports Ports, use map[int]string) {
 	add := func(p int) {
 		l := New[Line]()
-		l.Port, l.Name = p, lineName(p)
+		l.Port, l.Name = p, s.freeWayName(lineName(p))
 		s.Lines = append(s.Lines, l)
 	}
 	if s.Lines == nil {
@@ -126,7 +126,7 @@ func (s *Site) completeLines(ports Ports, use map[int]string) {
 			}
 		}
 		for _, p := range slices.Sorted(maps.Keys(use)) {
-			if use[p] == "pbx" && slices.Contains(ports.FXS, p) && !phone(p) {
+			if use[p] == "pbx" && !phone(p) { // whether it is plugged in or not
 				add(p)
 			}
 		}
@@ -137,6 +137,21 @@ func (s *Site) completeLines(ports Ports, use map[int]string) {
 		g.Name = StandardLineGroup
 		s.LineGroups = append(s.LineGroups, g)
 	}
+}
+
+// freeWayName is the name, or one like it that neither a line nor a group nor a
+// trunk has.
+func (s *Site) freeWayName(name string) string {
+	for s.hasWay(name) {
+		name += "-0"
+	}
+	return name
+}
+
+func (s *Site) hasWay(name string) bool {
+	return slices.ContainsFunc(s.Lines, func(l Line) bool { return l.Name == name }) ||
+		slices.ContainsFunc(s.LineGroups, func(g LineGroup) bool { return g.Name == name }) ||
+		slices.ContainsFunc(s.Trunks, func(t Trunk) bool { return t.Name == name })
 }
 
 func (s *Site) completeClasses() {
@@ -168,13 +183,23 @@ func (s *Site) completeQueues(zh bool) {
 }
 
 func (s *Site) completeRoutes() {
+	fallback := Destination(ToBusy)
+	if len(s.Queues) > 0 {
+		fallback = To(ToQueue, s.Queues[0].Number)
+	}
 	if s.Inbound == nil {
-		s.Inbound = []InboundRoute{}
-		if len(s.Queues) > 0 {
-			s.Inbound = append(s.Inbound, InboundRoute{To: To(ToQueue, s.Queues[0].Number)})
-		}
+		s.Inbound = []InboundRoute{{To: fallback}}
 	} else {
 		s.Inbound = slices.Clone(s.Inbound)
+	}
+	var left []string // lines that the box found itself, and no route takes
+	for _, l := range s.Lines {
+		if !s.isRouted(l) {
+			left = append(left, l.Name)
+		}
+	}
+	if len(left) > 0 {
+		s.Inbound = append(s.Inbound, InboundRoute{From: left, To: fallback})
 	}
 	for i := range s.Inbound {
 		if s.Inbound[i].Language == "" {
@@ -213,11 +238,11 @@ func (s *Site) completeOutbound() {
 	for _, t := range s.Trunks {
 		ways = append(ways, Via{Way: t.Name})
 	}
-	absent := s.Outbound == nil
-	s.Outbound = slices.Clone(given(s.Outbound))
 	if len(ways) == 0 {
 		return
 	}
+	absent := s.Outbound == nil
+	s.Outbound = slices.Clone(given(s.Outbound))
 	missing := slices.DeleteFunc(slices.Clone(s.plan().Emergency), func(n string) bool {
 		return slices.ContainsFunc(s.Outbound, func(r OutboundRoute) bool {
 			return r.Emergency && slices.ContainsFunc(r.Patterns, func(p string) bool { return numbers.Match(p, n) })

@@ -106,7 +106,7 @@ var faultCases = []struct {
 		`{"caller": ["07."], "to": "busy"}, {"from": ["office"], "caller": ["0755."], "to": "busy"}, {"from": ["office"], "to": "group:reception"}`, "inbound[2] route-shadowed"},
 	{"lines that nobody answers", `"from": ["office"]`, `"from": ["line-21", "line-22", "line-23"]`, "lines[11] unrouted-line"},
 	{"group without lines", `{"name": "office"}`, `{"name": "office"}, {"name": "spare"}`, ""},
-	{"way without lines", `{"way": "hotline", "costPerMinute": 0.15}`, `{"way": "lines"}`, "outbound[1].via[1].way empty-group"},
+	{"way without lines", `{"way": "hotline", "costPerMinute": 0.15}`, `{"way": "lines"}`, ""},
 	{"no time at all", `"to": "21:00"`, `"to": "08:30"`, "schedules[0].hours[0] empty-hours"},
 	{"days backwards", `"until": "2026-10-07"`, `"until": "2026-09-07"`, "calendars[0].days[4].until days-backwards"},
 	{"a day twice", `"date": "2026-02-28"`, `"date": "2026-02-23"`, "calendars[0].days[3].date day-twice"},
@@ -163,6 +163,8 @@ func TestFaults(t *testing.T) {
 		{`{"queues": [{"number": "600", "members": ["1001"]}]}`, provisioning.DanglingAuto, "queues[0].members[0]"},
 		{`{"inbound": [{"to": "ivr:m"}], "ivrs": [{"name": "m", "greeting": ["sound:hello"]}]}`, provisioning.NoKeys, "ivrs[0]"},
 		{`{"outbound": [{"name": "o", "patterns": ["0."], "via": [{"way": "lines"}]}], "inbound": [{"to": "external:12345678"}]}`, provisioning.NoRoute, "inbound[0].to"},
+		{`{"lineGroups": [{"name": "spare"}], "outbound": [{"name": "o", "patterns": ["9."], "via": [{"way": "spare"}]}]}`, provisioning.EmptyGroup, "outbound[0].via[0].way"},
+		{`{"inbound": [{"from": ["line-3"], "to": "busy"}]}`, provisioning.DanglingAuto, "inbound[0].from[0]"},
 		{`{"language": "tlh", "prompts": [{"name": "p", "text": {"xx": "y"}}]}`, provisioning.BadLanguage, "prompts[0].text.xx"},
 	} {
 		_, err := provisioning.Parse([]byte(c.doc))

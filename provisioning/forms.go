@@ -129,3 +129,14 @@ func isHost(s string) bool {
 	}
 	return strings.HasPrefix(s, "[") || !slices.Contains(labels, "") && len(host) <= 253
 }
+
+// FormPattern is the regular expression of a form that the tag `is` names, for
+// the whole string, as RE2 and ECMAScript both read it. Some strings that it
+// matches are refused all the same: a date on 30 February.
+func FormPattern(form string) (pattern string, ok bool) {
+	f, ok := forms[form]
+	if !ok {
+		return "", false
+	}
+	return f.pattern.String(), true
+}

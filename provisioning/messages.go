@@ -146,7 +146,7 @@ var messages = map[Code]struct{ en, zh string }{
 	NoTarget:       {"%s takes nothing behind a colon: write it alone", "%s 后面不带冒号和内容：请单独写"},
 	Dangling:       {"there is no %[1]s %[2]q: add it, or name another", "不存在%[1]s %[2]q：请添加，或改填其他"},
 
-	DanglingAuto:    {"there is no extension %q: the document lists none and leaves them to the box; list those that you name", "不存在分机 %q：文档没有列出分机（由设备自动生成）；要引用分机，请先列出"},
+	DanglingAuto:    {"there is no %s %q: the document lists none and leaves them to the box; list those that you name", "不存在%s %q：文档没有列出它们（由设备自动生成）；要引用，请先列出"},
 	DuplicateNumber: {"%s is the number of %s already: give one of them another", "号码 %s 已用于 %s：请为其中一个换一个号码"},
 	DuplicateName:   {"%q is that of %s already: give one of them another, or take it away", "%q 已用于 %s：请为其中一个换一个，或删除"},
 	DuplicatePort:   {"port %d belongs to %s already: a port has one use", "端口 %d 已用于 %s：一个端口只能有一种用途"},

@@ -46,7 +46,7 @@ type Extension struct {
 
 // SIPPhone is how a SIP telephone registers.
 type SIPPhone struct {
-	// The password, of at least 12 characters. Absent: the box makes one and keeps it.
+	// The password, of at least 8 characters. Absent: the box makes one and keeps it.
 	Secret Secret `json:"secret" is:"password"`
 	// How signalling travels.
 	Transport string `json:"transport" default:"udp" enum:"udp|tcp|tls"`

@@ -54,7 +54,7 @@ type Features struct {
 	// Dialled: hear the telephone's number.
 	OwnNumber string `json:"ownNumber" default:"*65" is:"code"`
 	// Dialled: hear the time.
-	Time string `json:"time" default:"*60" is:"code"`
+	Time string `json:"time" default:"*61" is:"code"`
 	// Dialled, with the number of an agent behind it: listen to a call; needs the right.
 	Listen string `json:"listen" default:"*55" is:"code"`
 	// Dialled, with the place of a schedule in the list behind it: by the clock, open, closed.
