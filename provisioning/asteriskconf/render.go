@@ -4,30 +4,87 @@
 // else is looked at.
 //
 // The files are written to be read: a line whose reason is not obvious has it
-// beside it. What rests on Asterisk's source and was proven by a test:
+// beside it.
+//
+// # Contexts
+//
+// Where calls begin:
+//
+//	phones, phones-<class>       what our telephones dial
+//	transfer-<class>             what they may give a call to; transfer-house: within the house
+//	lines-<line>, trunk-<trunk>  calls from outside
+//	inbound-<n>                  the inbound routes that can apply to some of these
+//
+// Where they lead:
+//
+//	extensions, queues, groups, conferences, announcements, schedules, voicemail, agent-direct, external, callback, ends
+//	ivr-<name>                   a menu
+//	out-<class>, outbound        numbers outside
+//
+// What is done on the way, by Gosub: from-phone, incoming, seat, leg (on a
+// telephone before it rings), record, notice, spend …
+//
+// The state that must outlive a restart is in Asterisk's own database:
+//
+//	agent/<agent>/seat   where an agent sits      seat/<extension>/agent   who sits there
+//	agent/<agent>/missed calls missed in a row    lock/<agent>/…           wrong PINs
+//	schedule/<name>      open or closed by hand   spent/<who>/…            what calls to outside have taken today
+//	callback/<queue>/<id> who waits for a call    calm/<queue>/<member>    who missed a call a moment ago
+//
+// # What comes from outside is never executed
+//
+// Asterisk replaces ${…} and $[…] in a line before it runs it, once; what
+// comes out is not looked at again by the dial plan itself, but by the
+// application or function that gets it: a comma separates arguments, a quote
+// ends a string of an expression. So these rules hold, and a test holds them:
+//
+//   - A caller's number, the number called and everything else that came over a
+//     line or a trunk goes through FILTER before anything is done with it, and
+//     has then nothing but digits, * # and +.
+//   - A caller's name stays in CALLERID(name), where telephones find it. No line
+//     of the dial plan reads it.
+//   - Keys that were pressed (Read, EXTEN of a menu) are digits, * and #.
+//   - Numbers are compared as "x${NUMBER}" where 007 and 7 must differ: an
+//     expression compares what looks like numbers as numbers.
+//
+// # What rests on Asterisk's source and was proven by a test
 //
 //   - An idle analog port has the device state UNKNOWN: chan_dahdi's callback
-//     answers for ISDN only, and the generic look-up finds no channel. So a
-//     queue may not take "unknown" for "nobody there", or a queue of analog
-//     telephones would be empty for ever. A port in use has a channel and is
-//     INUSE, which is what keeps the queue from ringing it.
+//     answers for ISDN only, and the generic look-up finds no channel. A hint
+//     makes of it "not in use", and of a port with a channel "in use". So queues
+//     look at hints (context seats), for telephones of every kind; and
+//     "unknown" still is not in the list of what makes a queue empty.
 //   - A pattern that ends in ! is never "could match more": a number ends with
-//     the digit that makes it known or impossible, without a time-out.
+//     the digit that makes it impossible, without a time-out. See deadEnds.
 //   - chan_dahdi has codes of its own (*67, *69, *70, *72, *78 …) and looks at
-//     the dialplan first: the catch-all that begins with [0-9*#] hides them.
+//     the dial plan first: dead ends hide them.
+//   - A pattern such as _. also matches h, i and t, which Asterisk jumps to by
+//     itself: no pattern here begins with anything but digits, * # +.
+//   - The channel that is called has the language of its technology, not the
+//     caller's: CALLER_LANGUAGE carries that.
+//   - A blind transfer looks for its number in TRANSFER_CONTEXT of who gives the
+//     call away, else in the context where that channel happens to be.
+//   - The caller's and the called's features are told apart by the options t and
+//     T, h and H, and stay with the channels when Local channels are taken out.
 package asteriskconf
 
 import (
-	"bytes"
-	"fmt"
 	"slices"
+	"strings"
 
 	"switchroom/provisioning"
 )
 
-// Secrets are what may stand in no document and no log; new at every boot.
+// Secrets are what may stand in no document and no log, and what else is known
+// to the box alone.
 type Secrets struct {
-	Manager string // of the manager user who may reload Asterisk; printable, without spaces
+	Manager string // of the manager user "provision", who may reload Asterisk; printable, without spaces; new at every boot
+	CTI     string // of the manager user "cti"; empty: there is none
+	// SIP are the passwords of telephones that have none in the document, by
+	// extension. A telephone without any can't register.
+	SIP map[string]string
+	// Paths of PEM files on the box, for SIP over TLS; empty: nobody can.
+	Certificate, Key string
 }
 
 // Folders of the firmware, which the configuration names.
@@ -37,279 +94,160 @@ const (
 	dataDir   = "/usr/share/asterisk" // prompts and music; read-only
 	stateDir  = "/var/lib/asterisk"   // Asterisk's own database
 	spoolDir  = "/var/spool/asterisk" // recordings, voice mail
-	logDir    = "/var/log/asterisk"   // queue log
+	logDir    = "/var/log/asterisk"   // queue log, channel events
 	runDir    = "/run/asterisk"       // control socket
-	promptsEN = "en_US_f_Allison"     // the folder of the English prompts below dataDir/sounds
-	manager   = "provision"           // the user of manager.conf
+	musicDir  = "/data/music"         // the owner's music, one file each
+	manager   = "provision"           // a user of manager.conf
+	cti       = "cti"                 // the other one
 )
 
-// Bounds, in seconds.
+// Folders of the prompts below dataDir/sounds, which are Asterisk's names of
+// the languages.
 const (
-	maxLine  = 4 * 60 * 60 // a call on a line; see lines-… in extensions.conf
-	ringTime = 120         // ringing of a called telephone
+	soundsEN = "en_US_f_Allison"
+	soundsZH = "zh"
 )
 
-// Render returns the files by name. The site must be valid. Extensions and
-// lines whose ports are not among ports are left out, and so are such
-// extensions as members of a queue.
+// sounds is the folder of a language of the document.
+func sounds(language string) string {
+	if language == "zh-CN" {
+		return soundsZH
+	}
+	return soundsEN
+}
+
+// Render returns the files by name. The site must be valid; it is completed
+// for the ports. Extensions and lines whose ports are not among them are left
+// out, and so are such extensions as members of queues and groups.
 func Render(site provisioning.Site, ports provisioning.Ports, secrets Secrets) map[string][]byte {
-	r := renderer{site: plugged(site, ports), secrets: secrets, country: countries[site.Country]}
+	r := newRenderer(plugged(site.Complete(ports), ports), secrets)
 	return map[string][]byte{
 		"asterisk.conf":    r.asterisk(),
 		"modules.conf":     r.modules(),
 		"logger.conf":      r.logger(),
 		"manager.conf":     r.manager(),
+		"cli.conf":         r.cli(),
 		"chan_dahdi.conf":  r.dahdi(),
 		"pjsip.conf":       r.pjsip(),
 		"rtp.conf":         r.rtp(),
+		"http.conf":        r.http(),
 		"extensions.conf":  r.extensions(),
 		"queues.conf":      r.queues(),
+		"queuerules.conf":  r.queueRules(),
+		"agents.conf":      r.agentPool(),
 		"features.conf":    r.features(),
+		"res_parking.conf": r.parking(),
+		"voicemail.conf":   r.voicemail(),
+		"confbridge.conf":  r.confbridge(),
 		"indications.conf": r.indications(),
 		"musiconhold.conf": r.musicOnHold(),
-		"cdr.conf":         off("cdr.conf: call records are not kept yet", "enable = no"),
-		"cel.conf":         off("cel.conf: channel events are not kept yet", "enable = no"),
-		"http.conf":        off("http.conf: nothing of ours speaks HTTP through Asterisk", "enabled = no"),
+		"cel.conf":         r.cel(),
+		"cel_custom.conf":  r.celCustom(),
+		"cdr.conf":         off("cdr.conf: off; the call records are made of channel events (cel.conf)", "enable = no"),
 		// Asterisk complains of these when they are missing, and takes its own
 		// defaults when there is nothing in them.
-		"acl.conf":        empty("acl.conf"),
-		"ccss.conf":       empty("ccss.conf"),
-		"pjproject.conf":  empty("pjproject.conf"),
-		"queuerules.conf": empty("queuerules.conf"),
-		"stasis.conf":     empty("stasis.conf"),
-		"udptl.conf":      off("udptl.conf: no fax over SIP"),
+		"acl.conf":       empty("acl.conf"),
+		"ccss.conf":      empty("ccss.conf"),
+		"pjproject.conf": empty("pjproject.conf"),
+		"stasis.conf":    empty("stasis.conf"),
+		"udptl.conf":     off("udptl.conf: no fax over SIP"),
 	}
 }
 
-// plugged returns the site without what stands on ports that aren't there.
+// plugged returns the completed site without what stands on ports that aren't
+// there, and so without anybody who has no telephone left.
 func plugged(site provisioning.Site, ports provisioning.Ports) provisioning.Site {
+	gone := map[string]bool{}
 	site.Extensions = slices.DeleteFunc(slices.Clone(site.Extensions), func(e provisioning.Extension) bool {
-		return !slices.Contains(ports.FXS, e.Port)
+		if e.Port > 0 && !slices.Contains(ports.FXS, e.Port) {
+			gone[e.Number] = true
+		}
+		return gone[e.Number]
 	})
 	site.Lines = slices.DeleteFunc(slices.Clone(site.Lines), func(l provisioning.Line) bool {
+		if site.IsPBX(l.Port) {
+			return !slices.Contains(ports.FXS, l.Port)
+		}
 		return !slices.Contains(ports.FXO, l.Port)
 	})
-	site.Queues = slices.Clone(site.Queues)
+	keep := func(members []string) []string {
+		return slices.DeleteFunc(slices.Clone(members), func(m string) bool { return gone[m] })
+	}
+	site.Queues, site.Groups = slices.Clone(site.Queues), slices.Clone(site.Groups)
 	for i := range site.Queues {
-		q := &site.Queues[i]
-		q.Members = slices.DeleteFunc(slices.Clone(q.Members), func(m string) bool {
-			return !slices.ContainsFunc(site.Extensions, func(e provisioning.Extension) bool { return e.Number == m })
-		})
+		site.Queues[i].Members = keep(site.Queues[i].Members)
+	}
+	for i := range site.Groups {
+		site.Groups[i].Members = keep(site.Groups[i].Members)
 	}
 	return site
 }
 
-// queueOf is the number of the queue that a line's callers come to; empty if
-// they go elsewhere.
-func (r renderer) queueOf(l provisioning.Line) string {
-	for _, in := range r.site.Inbound {
-		if len(in.From) == 0 || slices.Contains(in.From, l.Name) || slices.Contains(in.From, l.Group) {
-			if in.To.Kind() == provisioning.ToQueue {
-				return in.To.Target()
-			}
-			break
-		}
-	}
-	return ""
-}
-
 type renderer struct {
-	site    provisioning.Site
+	site    *provisioning.Site
 	secrets Secrets
 	country country
+	device  map[string]string // by the number of an extension: what is dialled to ring it
+	rings   map[string]int    // by name: the number of a line group in chan_dahdi.conf
 }
 
-// port returns the port of an extension, which exists.
-func (r renderer) port(number string) int {
-	for _, e := range r.site.Extensions {
-		if e.Number == number {
-			return e.Port
-		}
+func newRenderer(site provisioning.Site, secrets Secrets) renderer {
+	r := renderer{site: &site, secrets: secrets, country: countries[site.Country], device: map[string]string{}, rings: map[string]int{}}
+	for _, e := range site.Extensions {
+		r.device[e.Number] = device(e)
 	}
-	panic("asteriskconf: member " + number + " was not left out")
-}
-
-// file gathers the lines of one file.
-type file struct{ bytes.Buffer }
-
-// head begins a file: what it is, and that changing it is in vain.
-func head(what string) *file {
-	f := &file{}
-	f.line("; %s", what)
-	f.line("; Made from the site document at every boot: a change here lasts until then.")
-	return f
-}
-
-func (f *file) line(format string, args ...any) { fmt.Fprintf(f, format+"\n", args...) }
-
-// section begins a section, after an empty line.
-func (f *file) section(name string) { f.line("\n[%s]", name) }
-
-// set writes a setting, and the reason for it unless that is empty.
-func (f *file) set(key, value, why string) {
-	if why == "" {
-		f.line("%s = %s", key, value)
-		return
+	for i, g := range site.LineGroups {
+		r.rings[g.Name] = i + 1
 	}
-	f.line("%-40s ; %s", key+" = "+value, why)
+	return r
 }
 
-// off is a file whose program part stays at its defaults or off.
-func off(what string, settings ...string) []byte {
-	f := head(what)
-	f.section("general")
-	for _, s := range settings {
-		f.line("%s", s)
+// destination is where a call goes, as Goto takes it.
+func destination(d provisioning.Destination) string {
+	t := d.Target()
+	switch d.Kind() {
+	case provisioning.ToQueue:
+		return "queues," + t + ",1"
+	case provisioning.ToIVR:
+		return "ivr-" + t + ",s,1"
+	case provisioning.ToExtension:
+		return "extensions," + t + ",1"
+	case provisioning.ToAgent:
+		return "agent-direct," + t + ",1"
+	case provisioning.ToGroup:
+		return "groups," + t + ",1"
+	case provisioning.ToAnnouncement:
+		return "announcements," + t + ",1"
+	case provisioning.ToVoicemail:
+		return "voicemail," + t + ",1"
+	case provisioning.ToConference:
+		return "conferences," + t + ",1"
+	case provisioning.ToSchedule:
+		return "schedules," + t + ",1"
+	case provisioning.ToExternal:
+		return "external," + t + ",1"
+	case provisioning.ToCallback:
+		return "callback," + t + ",1"
+	case provisioning.ToBusy:
+		return "ends,busy,1"
 	}
-	return f.Bytes()
+	return "ends,hangup,1"
 }
 
-// empty is a file that must be there.
-func empty(name string) []byte { return head(name + ": nothing but the defaults").Bytes() }
-
-func (r renderer) asterisk() []byte {
-	f := head("asterisk.conf: folders and what holds for the whole process")
-	f.section("directories")
-	f.set("astetcdir", configDir, "")
-	f.set("astmoddir", moduleDir, "")
-	f.set("astdatadir", dataDir, "prompts, music")
-	f.set("astagidir", dataDir+"/agi-bin", "")
-	f.set("astvarlibdir", stateDir, "")
-	f.set("astdbdir", stateDir, "")
-	f.set("astkeydir", stateDir, "")
-	f.set("astspooldir", spoolDir, "")
-	f.set("astlogdir", logDir, "")
-	f.set("astrundir", runDir, "")
-	f.section("options")
-	f.set("systemname", "switchroom", "in front of every call's unique id")
-	f.set("defaultlanguage", promptsEN, "the folder of the prompts")
-	f.set("entityid", "02:00:00:00:00:01", "else Asterisk looks for a network card and complains of none")
-	f.set("nocolor", "yes", "output goes to a log, not to a person")
-	f.set("hideconnect", "yes", "")
-	f.set("live_dangerously", "no", "no shell from the manager's connection")
-	f.section("files")
-	f.set("astctlpermissions", "0660", "the control socket: for Asterisk's own group")
-	f.set("astctlgroup", "asterisk", "")
-	return f.Bytes()
-}
-
-// The modules of today's site, without those that others load because they
-// need them. Autoload would take four times as many, and twice as long.
-var modules = []struct{ why, names string }{
-	{"the dialplan, its applications and functions",
-		"pbx_config app_dial app_queue app_echo app_playback app_playtones app_stack func_callerid func_channel func_logic func_timeout"},
-	{"how calls are joined", "bridge_simple bridge_native_rtp bridge_holding bridge_softmix bridge_builtin_features"},
-	{"sound: clock, codecs, prompts, music", "res_timing_timerfd codec_ulaw codec_alaw codec_a_mu codec_gsm codec_resample format_pcm format_gsm format_wav res_musiconhold"},
-	{"SIP", "res_rtp_asterisk res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjproject res_pjsip res_pjsip_session res_pjsip_pubsub " +
-		"res_pjsip_sdp_rtp res_pjsip_caller_id res_pjsip_authenticator_digest res_pjsip_endpoint_identifier_user res_pjsip_registrar chan_pjsip"},
-}
-
-func (r renderer) modules() []byte {
-	f := head("modules.conf: what is loaded. A list, because looking at every module costs start-up time.")
-	f.section("modules")
-	f.set("autoload", "no", "")
-	for _, group := range modules {
-		f.line("; %s", group.why)
-		for _, name := range bytes.Fields([]byte(group.names)) {
-			f.line("load = %s.so", name)
-		}
+// prompt is a prompt of the document as Playback takes it: the owner's own are
+// in the folder that the room of prompts keeps.
+func prompt(name string) string {
+	if sound, ok := strings.CutPrefix(name, provisioning.SoundPrefix); ok {
+		return sound
 	}
-	if len(r.site.Extensions)+len(r.site.Lines) > 0 {
-		f.line("; the card")
-		f.line("load = chan_dahdi.so")
+	return "custom/site/" + name
+}
+
+// prompts are several, one after the other.
+func prompts(names []string) string {
+	var all []string
+	for _, n := range names {
+		all = append(all, prompt(n))
 	}
-	return f.Bytes()
-}
-
-func (r renderer) logger() []byte {
-	f := head("logger.conf: everything goes to the standard output, which the supervisor keeps")
-	f.section("general")
-	f.set("dateformat", "%F %T.%3q", "")
-	f.set("queue_log", "no", "nobody reads it yet, and it would grow without a bound")
-	f.section("logfiles")
-	f.set("console", "notice,warning,error", "")
-	return f.Bytes()
-}
-
-func (r renderer) manager() []byte {
-	f := head("manager.conf: the management connection, for programs on this box")
-	f.section("general")
-	f.set("enabled", "yes", "")
-	f.set("bindaddr", "127.0.0.1", "nobody outside")
-	f.set("port", "5038", "")
-	f.set("webenabled", "no", "")
-	f.set("displayconnects", "no", "")
-	f.section(manager)
-	f.set("secret", r.secrets.Manager, "new at every boot")
-	f.set("deny", "0.0.0.0/0.0.0.0", "")
-	f.set("permit", "127.0.0.1/255.255.255.255", "")
-	f.set("read", "none", "")
-	f.set("write", "system", "reload, and nothing else that is of use without `originate`")
-	f.set("writetimeout", "5000", "ms a reader may stall before it is cut off")
-	return f.Bytes()
-}
-
-func (r renderer) pjsip() []byte {
-	f := head("pjsip.conf: SIP. There are no SIP telephones yet; who tries to register is refused.")
-	f.section("global")
-	f.set("type", "global", "")
-	f.set("user_agent", "Switchroom", "")
-	f.set("endpoint_identifier_order", "username", "no endpoint is known by its address")
-	f.section("udp")
-	f.set("type", "transport", "")
-	f.set("protocol", "udp", "")
-	f.set("bind", "0.0.0.0:5060", "")
-	f.section("udp6")
-	f.set("type", "transport", "")
-	f.set("protocol", "udp", "")
-	f.set("bind", "[::]:5060", "")
-	return f.Bytes()
-}
-
-func (r renderer) rtp() []byte {
-	f := head("rtp.conf: the UDP ports of SIP's sound")
-	f.section("general")
-	f.set("rtpstart", "10000", "")
-	f.set("rtpend", "19999", "")
-	f.set("icesupport", "no", "")
-	return f.Bytes()
-}
-
-func (r renderer) features() []byte {
-	f := head("features.conf: codes pressed during a call. None: a caller could press them too.")
-	f.section("general")
-	f.section("featuremap")
-	for _, name := range []string{"blindxfer", "atxfer", "disconnect", "automixmon", "parkcall"} {
-		f.line("%s =", name)
-	}
-	f.section("applicationmap")
-	return f.Bytes()
-}
-
-func (r renderer) indications() []byte {
-	c := r.country
-	f := head("indications.conf: what tones mean in " + c.name)
-	f.section("general")
-	f.set("country", r.site.Country, "")
-	f.section(r.site.Country)
-	f.set("description", c.name, "")
-	for _, t := range []struct{ key, value string }{
-		{"ringcadence", c.tones.ringCadence}, {"dial", c.tones.dial}, {"busy", c.tones.busy}, {"ring", c.tones.ring},
-		{"congestion", c.tones.congestion}, {"callwaiting", c.tones.callWaiting}, {"dialrecall", c.tones.dialRecall},
-		{"record", c.tones.record}, {"info", c.tones.info}, {"stutter", c.tones.stutter},
-	} {
-		f.set(t.key, t.value, "")
-	}
-	f.line("; ours: there is no such number")
-	f.set("unobtainable", c.tones.unobtainable, "")
-	return f.Bytes()
-}
-
-func (r renderer) musicOnHold() []byte {
-	f := head("musiconhold.conf: what waiting callers hear")
-	f.section("default")
-	f.set("mode", "files", "")
-	f.set("directory", dataDir+"/moh", "")
-	f.set("sort", "random", "")
-	return f.Bytes()
+	return strings.Join(all, "&")
 }
