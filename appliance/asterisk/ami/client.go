@@ -67,6 +67,7 @@ type Client struct {
 	changed chan struct{} // closed when up or sess changes
 	subs    map[*Subscription]struct{}
 	lastID  uint64
+	fault   error // why there is no connection
 }
 
 // New makes a client. It connects when [Client.Run] is called.
@@ -138,6 +139,11 @@ func (c *Client) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		c.mu.Lock()
+		c.fault = err
+		close(c.changed)
+		c.changed = make(chan struct{})
+		c.mu.Unlock()
 		if time.Since(began) > c.cfg.MaxBackoff {
 			wait = c.cfg.MinBackoff
 		}
@@ -156,12 +162,21 @@ func (c *Client) Run(ctx context.Context) error {
 
 // WaitUp waits until the client is up.
 func (c *Client) WaitUp(ctx context.Context) error {
+	return c.WaitUpUnless(ctx, func(error) bool { return false })
+}
+
+// WaitUpUnless waits until the client is up, or until there is no connection
+// for a reason that is final, which it returns.
+func (c *Client) WaitUpUnless(ctx context.Context, final func(error) bool) error {
 	for {
 		c.mu.Lock()
-		up, changed := c.up, c.changed
+		up, changed, fault := c.up, c.changed, c.fault
 		c.mu.Unlock()
 		if up {
 			return nil
+		}
+		if fault != nil && final(fault) {
+			return fault
 		}
 		select {
 		case <-changed:
@@ -169,6 +184,14 @@ func (c *Client) WaitUp(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// Fault is why there is no connection; nil if there is one, or none was tried
+// yet. A refused log-in is a [*Refused].
+func (c *Client) Fault() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fault
 }
 
 // Do sends an action and returns its response. Asterisk's refusal is a
@@ -241,6 +264,9 @@ func (c *Client) setUp(s *session, up bool, seq uint64, data []byte) {
 		}
 	}
 	c.sess, c.up = s, up
+	if up {
+		c.fault = nil
+	}
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
