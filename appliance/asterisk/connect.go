@@ -20,11 +20,12 @@ const bootTime = 2 * time.Minute
 
 // Connector returns an [Applier]'s Connect: over dial, as a user with a secret
 // that is asked for when it is needed.
-func Connector(log *slog.Logger, dial func(context.Context) (net.Conn, error), user string, secret func() string) func(context.Context) (Manager, func(), error) {
+func Connector(log *slog.Logger, dial func(context.Context) (net.Conn, error), user string, secret func() (string, error)) func(context.Context) (Manager, func(), error) {
 	return func(ctx context.Context) (Manager, func(), error) {
 		c := ami.New(ami.Config{Dial: dial, Log: log, Login: func(context.Context) (ami.Login, error) {
+			s, err := secret()
 			// FullyBooted is of the class system; the rest is not wanted.
-			return ami.Login{User: user, Secret: secret(), Events: "system"}, nil
+			return ami.Login{User: user, Secret: s, Events: "system"}, err
 		}})
 		running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		done := make(chan struct{})

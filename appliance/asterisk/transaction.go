@@ -115,7 +115,7 @@ func (a *Applier) plan(t tree, old, files map[string][]byte) Plan {
 // new ones are brought into force for good.
 func (a *Applier) Apply(ctx context.Context, files map[string][]byte, when When) (Plan, error) {
 	t := tree{a.Dir}
-	unlock, err := t.lock()
+	unlock, err := t.lock("apply")
 	if err != nil {
 		return Plan{}, err
 	}

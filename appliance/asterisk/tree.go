@@ -130,18 +130,18 @@ func (t tree) kept(name string, v any) (ok bool) {
 	return err == nil && json.Unmarshal(data, v) == nil
 }
 
-// lock lets one process at a time apply. It waits for its turn.
-func (t tree) lock() (unlock func() error, err error) {
+// lock lets one process at a time do something. It waits for its turn.
+func (t tree) lock(what string) (unlock func() error, err error) {
 	dir := filepath.Join(t.dir, stateDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("waiting for another who applies: %w", err)
+		return nil, fmt.Errorf("waiting for another process: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, what+".lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("waiting for another who applies: %w", err)
+		return nil, fmt.Errorf("waiting for another process: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, errors.Join(fmt.Errorf("waiting for another who applies: %w", err), f.Close())
+		return nil, errors.Join(fmt.Errorf("waiting for another process: %w", err), f.Close())
 	}
 	return f.Close, nil
 }

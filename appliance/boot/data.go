@@ -35,6 +35,9 @@ const volatileOptions = "mode=0755,size=25%"
 // dataFolders are on the data partition.
 var dataFolders = []folder{
 	{path: "/data/log", mode: 0o755},
+	// The site document's revisions, which only provision may read, and what
+	// everybody may know of it.
+	{path: "/data/config", mode: 0o755, user: "provision", group: "provision"},
 	{path: "/data/asterisk", mode: 0o755},
 	{path: "/data/asterisk/lib", mode: 0o750, user: "asterisk", group: "asterisk"},
 	{path: "/data/asterisk/lib/keys", mode: 0o750, user: "asterisk", group: "asterisk"},

@@ -128,10 +128,15 @@ func Setup(ctx context.Context, c Config) (*System, error) {
 	return s, nil
 }
 
+// siteDir is for what the user provision makes of the site document and others
+// read while the box runs.
+const siteDir = "/run/switchroom/site"
+
 // memoryFolders are made in /run and /var before the first service.
 var memoryFolders = []folder{
 	{path: "/run/switchroom", mode: 0o755},
 	{path: runetc.Dir, mode: 0o755},
+	{path: siteDir, mode: 0o755, user: "provision", group: "provision"},
 	{path: "/run/lock", mode: 0o755},
 	{path: "/run/asterisk", mode: 0o755, user: "asterisk", group: "asterisk"},
 	{path: "/var/lib", mode: 0o755},
@@ -147,7 +152,9 @@ var memoryLinks = []link{
 	{"/var/lib/asterisk", "/data/asterisk/lib"},
 	{"/var/spool/asterisk", "/data/asterisk/spool"},
 	{"/var/log/asterisk", "/data/asterisk/log"},
-	{runetc.Dir + "/localtime", "/usr/share/zoneinfo/UTC"},
+	// The user provision puts the site's time zone in the place of the second.
+	{runetc.Dir + "/localtime", siteDir + "/localtime"},
+	{siteDir + "/localtime", "/usr/share/zoneinfo/UTC"},
 	{"/dev/fd", "/proc/self/fd"},
 	{"/dev/stdin", "/proc/self/fd/0"},
 	{"/dev/stdout", "/proc/self/fd/1"},

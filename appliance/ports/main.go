@@ -18,7 +18,7 @@ import (
 
 const (
 	runDir   = "/run/switchroom"
-	siteFile = "/data/site.json"
+	siteFile = "/data/config/card.json" // of the site document, what the card has to know
 )
 
 // Main is `switchroom ports`, with the box's loader of kernel modules. It

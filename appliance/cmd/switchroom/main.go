@@ -31,6 +31,12 @@ type command struct {
 // errUsage asks for the list of commands.
 var errUsage = errors.New("no such command")
 
+// A command that has told the person what is wrong has nothing to add.
+var (
+	errTold      = errors.New("it was told")
+	errUsageTold = errors.New("it was told how it is used")
+)
+
 // start runs the subcommand and gives the exit status.
 func start(argv []string, stdout, stderr io.Writer) int {
 	if argv[0] == process.HelperName {
@@ -50,6 +56,10 @@ func start(argv []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errUsage):
 		usage(stderr)
 		return 2
+	case errors.Is(err, errUsageTold):
+		return 2
+	case errors.Is(err, errTold):
+		return 1
 	case errors.Is(err, context.Canceled):
 		return 130
 	}
@@ -90,7 +100,7 @@ func commands() []command {
 		{"dahdictl", "<command>", "look at the ports of the telephone cards, and set them", dahdictl.Main},
 		{"network", "[-interface port]", "keep the first Ethernet port up", network.Main},
 		{"rescue", "[allow]", "a shell on the serial console, if the owner allows it", rescue.Main},
-		{"site", "apply", "make Asterisk's configuration from the site document", site},
+		{"site", "<command>", "the site document: validate, render, diff, apply, export, import, revisions, revert", site(client)},
 		{"modprobe", "<module> [parameter=value…]", "load a driver", loadModule},
 	}
 }

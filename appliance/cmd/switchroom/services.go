@@ -5,18 +5,9 @@ import (
 	"fmt"
 	"io"
 
-	"switchroom/appliance/asterisk"
 	"switchroom/appliance/boot/kmod"
 	"switchroom/appliance/ports"
 )
-
-// site is what the service of that name runs.
-func site(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) == 0 || args[0] != "apply" {
-		return errUsage
-	}
-	return asterisk.ApplyMain(ctx, args[1:], stdout, stderr)
-}
 
 // cards is the service of the telephony cards.
 func cards(ctx context.Context, args []string, stdout, stderr io.Writer) error {
