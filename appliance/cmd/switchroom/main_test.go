@@ -10,16 +10,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"switchroom/appliance/supervisor/process"
 )
 
-// TestMain lets the test be the program itself: its helper stage, and any of
-// its subcommands.
+// TestMain lets the test be the program itself: its helper stage, any of its
+// subcommands, and the program of scripts.
 func TestMain(m *testing.M) {
 	if os.Args[0] == process.HelperName || os.Getenv("SWITCHROOM_TEST_MAIN") != "" {
 		os.Exit(start(os.Args, os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){
+		"switchroom": func() { os.Exit(start(os.Args, os.Stdout, os.Stderr)) },
+	})
 }
 
 func call(args ...string) (status int, stdout, stderr string) {

@@ -1,0 +1,208 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"switchroom/appliance/asterisk"
+	"switchroom/provisioning"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// applier notes what it is given, and fails as it is told.
+type applier struct {
+	files map[string][]byte
+	err   error
+}
+
+func (a *applier) Plan(map[string][]byte) (asterisk.Plan, error) { return asterisk.Plan{}, nil }
+
+func (a *applier) Apply(_ context.Context, files map[string][]byte, _ asterisk.When) (asterisk.Plan, error) {
+	if a.err == nil {
+		a.files = files
+	}
+	return asterisk.Plan{}, a.err
+}
+
+func newBox(t *testing.T) (*Service, *applier, *Revisions) {
+	t.Helper()
+	p := BoxPaths(t.TempDir())
+	for _, dir := range []string{p.Dir, p.Asterisk, filepath.Dir(p.Zone), p.Zones + "/Etc"} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(p.Zones+"/Etc/UTC", []byte("UTC"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a := &applier{}
+	s := &Service{Log: slog.New(slog.DiscardHandler), Paths: p, Applier: a, Secret: func() (string, error) { return "s", nil }}
+	r, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, a, r
+}
+
+func outcomes(t *testing.T, r *Revisions) (out []string) {
+	t.Helper()
+	list, err := r.List(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rev := range list {
+		out = append(out, strings.TrimSpace(string(rev.Outcome)+" "+rev.Comment+" "+rev.Reason))
+	}
+	return out
+}
+
+func TestOutcomes(t *testing.T) {
+	s, a, r := newBox(t)
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	good, bad := []byte(`{"country": "de", "timeZone": "Etc/UTC"}`), []byte(`{"country": "fr", "timeZone": "Etc/UTC"}`)
+	if _, _, err := s.Apply(t.Context(), r, good, Change{Author: "a", Comment: "good"}); err != nil {
+		t.Fatal(err)
+	}
+	a.err = &asterisk.RolledBack{Reasons: []string{"it complained"}}
+	var back *asterisk.RolledBack
+	if _, _, err := s.Apply(t.Context(), r, bad, Change{Author: "a", Comment: "bad"}); !errors.As(err, &back) {
+		t.Errorf("taken back: %v", err)
+	}
+	a.err = &asterisk.Busy{}
+	var busy *asterisk.Busy
+	if _, _, err := s.Apply(t.Context(), r, bad, Change{Author: "a", Comment: "must wait"}); !errors.As(err, &busy) {
+		t.Errorf("must wait: %v", err)
+	}
+	var faults provisioning.Faults
+	if _, _, err := s.Apply(t.Context(), r, []byte(`{"x": 1}`), Change{Author: "a", Comment: "faults"}); !errors.As(err, &faults) {
+		t.Errorf("with faults: %v", err)
+	}
+	want := []string{"failed bad " + back.Error(), "applied good", "applied the built-in site"}
+	if diff := cmp.Diff(want, outcomes(t, r)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	now, err := r.Current(t.Context())
+	if err != nil || string(now.Document) != string(good) {
+		t.Errorf("in force: %s %v", now.Document, err)
+	}
+	if has, err := os.ReadFile(s.Paths.copy()); err != nil || string(has) != string(good) {
+		t.Errorf("the copy: %s %v", has, err)
+	}
+	if info, err := os.Stat(s.Paths.copy()); err != nil || info.Mode() != 0o600 {
+		t.Errorf("the copy, which has passwords: %v %v", info.Mode(), err)
+	}
+	if has, err := os.ReadFile(s.Paths.card()); err != nil || !strings.Contains(string(has), `"de"`) {
+		t.Errorf("what the card has to know: %s %v", has, err)
+	}
+	// An old firmware meets a document that it can't read: the one before.
+	rev, err := r.Add(t.Context(), "a", "of the future", []byte(`{"version": 99}`))
+	if err == nil {
+		err = r.End(t.Context(), rev.Number, Applied, "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.err = nil
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if conf := string(a.files["indications.conf"]); !strings.Contains(conf, "[de]") {
+		t.Errorf("the one before is not in force:\n%s", conf)
+	}
+	// What was begun and interrupted is not in force.
+	if _, err := r.Add(t.Context(), "a", "interrupted", bad); err != nil {
+		t.Fatal(err)
+	}
+	if _, document := s.inForce(t.Context(), r); string(document) != string(good) {
+		t.Errorf("in force: %s", document)
+	}
+}
+
+func TestRevisions(t *testing.T) {
+	_, _, r := newBox(t)
+	if _, err := r.Current(t.Context()); !errors.Is(err, ErrNoRevision) {
+		t.Errorf("of an empty database: %v", err)
+	}
+	for _, c := range []string{"one", "two", "three"} {
+		rev, err := r.Add(t.Context(), "座席", c, []byte(c))
+		if err == nil {
+			err = r.End(t.Context(), rev.Number, Applied, "")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Forget(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	rev, err := r.Current(t.Context())
+	if err != nil || rev.Number != 3 || rev.Author != "座席" || string(rev.Document) != "three" {
+		t.Errorf("current: %+v %v; what was applied is not forgotten", rev, err)
+	}
+	if rev, err = r.Before(t.Context(), 3); err != nil || rev.Comment != "two" {
+		t.Errorf("before: %+v %v", rev, err)
+	}
+	if list, err := r.List(t.Context(), 2); err != nil || len(list) != 2 || list[0].Number != 3 {
+		t.Errorf("the newest two: %+v %v", list, err)
+	}
+	if _, err := r.Get(t.Context(), 9); !errors.Is(err, ErrNoRevision) {
+		t.Errorf("one that isn't: %v", err)
+	}
+}
+
+func TestSecretsStay(t *testing.T) {
+	_, _, r := newBox(t)
+	first, err := r.Secrets(t.Context(), []string{"sip/1001", "sip/1002"})
+	if err != nil || len(first) != 2 || first["sip/1001"] == first["sip/1002"] || len(first["sip/1001"]) < 20 {
+		t.Fatalf("%v %v", first, err)
+	}
+	again, err := r.Secrets(t.Context(), []string{"sip/1002", "sip/1003"})
+	if err != nil || again["sip/1002"] != first["sip/1002"] || again["sip/1003"] == "" {
+		t.Errorf("%v, before %v (%v)", again, first, err)
+	}
+}
+
+func TestZone(t *testing.T) {
+	s, _, _ := newBox(t)
+	if err := os.Symlink("/usr/share/zoneinfo/UTC", s.Paths.Zone); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Paths.setZone("Etc/UTC"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Lstat(s.Paths.Zone); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("it is %v (%v); programs are told of a file's end, not of a link's", info.Mode(), err)
+	}
+	for _, bad := range []string{"No/Where", "../../etc/passwd", "/etc/passwd"} {
+		if err := s.Paths.setZone(bad); err == nil {
+			t.Errorf("%s was taken", bad)
+		}
+	}
+}
+
+func TestLanguage(t *testing.T) {
+	for _, c := range []struct{ all, lang, want string }{{"", "", "en"}, {"", "zh_CN.UTF-8", "zh-CN"}, {"C", "zh_CN", "en"}, {"zh", "en", "zh-CN"}} {
+		env := map[string]string{"LC_ALL": c.all, "LANG": c.lang}
+		if got := Language(func(n string) string { return env[n] }); got != c.want {
+			t.Errorf("%v: %s", c, got)
+		}
+	}
+}
