@@ -29,8 +29,8 @@ type Service struct {
 	Log     *slog.Logger
 	Paths   Paths
 	Applier Applier
-	// Secret is of Asterisk's user provision. It stays while Asterisk runs.
-	Secret func() (string, error)
+	// Secret is of a user of Asterisk's manager. It stays while Asterisk runs.
+	Secret func(user string) (string, error)
 }
 
 // Change is who wants something to be in force, and why.
@@ -86,12 +86,36 @@ func (s *Service) Render(ctx context.Context, r *Revisions, site provisioning.Si
 	for _, u := range site.Unplugged(ports) {
 		s.Log.WarnContext(ctx, "left out: "+u)
 	}
-	secret, err := s.Secret()
+	secrets, err := s.secrets(ctx, r, site)
 	if err != nil {
 		return nil, err
 	}
-	secrets := asteriskconf.Secrets{Manager: secret}
 	return asteriskconf.Render(site, ports, secrets), nil
+}
+
+// secrets are those that are in no document: of the manager's users, as long
+// as the box runs; of telephones that were given none, for ever. Without a
+// database such a telephone can't register.
+func (s *Service) secrets(ctx context.Context, r *Revisions, site provisioning.Site) (out asteriskconf.Secrets, err error) {
+	if out.Manager, err = s.Secret("provision"); err != nil {
+		return out, err
+	}
+	if out.CTI, err = s.Secret("cti"); err != nil || r == nil {
+		return out, err
+	}
+	const prefix = "sip/"
+	var names []string
+	for _, e := range site.Extensions {
+		if e.Browser || e.SIP != nil && e.SIP.Secret == "" {
+			names = append(names, prefix+e.Number)
+		}
+	}
+	kept, err := r.Secrets(ctx, names)
+	out.SIP = make(map[string]string, len(kept))
+	for name, value := range kept {
+		out.SIP[strings.TrimPrefix(name, prefix)] = value
+	}
+	return out, err
 }
 
 // Plan tells what applying a document would do.

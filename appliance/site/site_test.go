@@ -45,7 +45,7 @@ func newBox(t *testing.T) (*Service, *applier, *Revisions) {
 		t.Fatal(err)
 	}
 	a := &applier{}
-	s := &Service{Log: slog.New(slog.DiscardHandler), Paths: p, Applier: a, Secret: func() (string, error) { return "s", nil }}
+	s := &Service{Log: slog.New(slog.DiscardHandler), Paths: p, Applier: a, Secret: func(user string) (string, error) { return "of-" + user, nil }}
 	r, err := s.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -163,6 +163,31 @@ func TestRevisions(t *testing.T) {
 	}
 	if _, err := r.Get(t.Context(), 9); !errors.Is(err, ErrNoRevision) {
 		t.Errorf("one that isn't: %v", err)
+	}
+}
+
+// A telephone that is given no password has the same one after every change.
+func TestTelephoneWithoutPassword(t *testing.T) {
+	s, a, r := newBox(t)
+	var first string
+	for _, name := range []string{"A", "B"} {
+		doc := []byte(`{"timeZone": "Etc/UTC", "extensions": [{"number": "1001", "name": "` + name + `", "sip": {}}, {"number": "1002", "sip": {"secret": "its-own-one"}}]}`)
+		if _, _, err := s.Apply(t.Context(), r, doc, Change{}); err != nil {
+			t.Fatal(err)
+		}
+		kept, err := r.Secrets(t.Context(), []string{"sip/1001"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if conf := string(a.files["pjsip.conf"]); !strings.Contains(conf, kept["sip/1001"]) || !strings.Contains(conf, "its-own-one") {
+			t.Errorf("the passwords are not in\n%s", conf)
+		}
+		if first == "" {
+			first = kept["sip/1001"]
+		}
+		if kept["sip/1001"] != first {
+			t.Errorf("the password was %s and is %s", first, kept["sip/1001"])
+		}
 	}
 }
 

@@ -53,7 +53,7 @@ func siteService(client *control.Client, log *slog.Logger) *sitedoc.Service {
 	if a := os.Getenv("SWITCHROOM_AMI"); a != "" {
 		address = a
 	}
-	secret := func() (string, error) { return asterisk.Secret(paths.Asterisk, provision) }
+	secret := func(user string) (string, error) { return asterisk.Secret(paths.Asterisk, user) }
 	return &sitedoc.Service{
 		Log:    log,
 		Paths:  paths,
@@ -61,7 +61,7 @@ func siteService(client *control.Client, log *slog.Logger) *sitedoc.Service {
 		Applier: &asterisk.Applier{
 			Log:     log,
 			Dir:     paths.Asterisk,
-			Connect: asterisk.Connector(log, ami.DialTCP(address), provision, secret),
+			Connect: asterisk.Connector(log, ami.DialTCP(address), provision, func() (string, error) { return secret(provision) }),
 			Listen: func(ctx context.Context) (<-chan string, error) {
 				return asteriskLog(ctx, client)
 			},
