@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -181,6 +182,13 @@ func TestPortsOf(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(document))
 	f.Add([]byte(`{"version":1,"extensions":[[]]}`))
+	for _, path := range []string{"example/hotline.json", "testdata/v1.json"} {
+		doc, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(doc)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := Parse(data)
 		if err != nil {
