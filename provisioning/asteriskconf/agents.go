@@ -81,9 +81,8 @@ func (r renderer) agentContexts(f *file) {
 	}
 	f.exten("s", append([]string{"Answer()"}, append(steps, "Hangup()")...)...)
 	f.exten("sync", "Set(LEFT=${DB_KEYS(agent)})",
-		`next: Set(ONE=${CUT(LEFT,\\,,1)})`,
+		"next: Set(ONE=${SHIFT(LEFT)})",
 		`GotoIf($["${ONE}" = ""]?agents)`,
-		`Set(LEFT=${CUT(LEFT,\\,,2-)})`,
 		"Gosub(agent-sync,${ONE},1)",
 		"Goto(next)",
 		"agents: Return()")

@@ -63,9 +63,8 @@ func (r renderer) callbacks(f *file) {
 	f.exten("_X!", fmt.Sprintf("Originate(Local/${EXTEN}*${ARG1}*${ARG2}*${ARG3}@callback-wait/n,exten,callback-call,${EXTEN}*${ARG1},1,%d,a)", c.ExpireHours*3600), "Return()")
 	f.context("callback-resume", "Asterisk has started: they all wait again.")
 	f.exten("_X!", "Set(LEFT=${DB_KEYS(callback/${EXTEN})})",
-		`next: Set(ONE=${CUT(LEFT,\\,,1)})`,
+		"next: Set(ONE=${SHIFT(LEFT)})",
 		`GotoIf($["${ONE}" = ""]?done)`,
-		`Set(LEFT=${CUT(LEFT,\\,,2-)})`,
 		"Gosub(callback-start,${EXTEN},1(${ONE},,0))",
 		"Goto(next)",
 		"done: Return()")

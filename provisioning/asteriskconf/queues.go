@@ -177,9 +177,8 @@ func (r renderer) queueContexts(f *file) {
 	f.text(strings.ReplaceAll(queueSubs, "@BRIDGE@", r.options("t", "h")))
 	f.context("calm", "Members who missed a call are asked last for a while; here that ends, before the next caller waits.")
 	f.exten("_X!", "Set(LEFT=${DB_KEYS(calm/${EXTEN})})",
-		`next: Set(ONE=${CUT(LEFT,\\,,1)})`,
+		"next: Set(ONE=${SHIFT(LEFT)})",
 		`GotoIf($["${ONE}" = ""]?done)`,
-		`Set(LEFT=${CUT(LEFT,\\,,2-)})`,
 		"GotoIf($[0${DB(calm/${EXTEN}/${ONE})} > ${EPOCH}]?next)",
 		"Gosub(member-calm,${ONE},1(${EXTEN}))",
 		"Goto(next)",
@@ -244,7 +243,7 @@ exten = ring,1,Set(DEVICE=${DEVICE_${DESK}})
 exten = s,1,GotoIf($["${TALKING}" = "yes"]?done)
  same = n,GotoIf($["${PHONE}" != ""]?release)
  same = n,GotoIf($["${DIALSTATUS}" = "BUSY" | "${DIALSTATUS}" = "CONGESTION" | "${DIALSTATUS}" = "NOANSWER"]?missed)
- same = n,GotoIf($[${EPOCH} - ${SINCE} >= ${RINGS} - 1]?missed)
+ same = n,GotoIf($[${EPOCH} - ${SINCE} >= ${RINGS}]?missed)
  same = n(done),Return()
 ; the caller hung up while the agent's number was said
  same = n(release),SoftHangup(${PHONE})
