@@ -81,7 +81,7 @@ func (r renderer) callbacks(f *file) {
 		"Set(CALLERID(num)=${CUT(ASKED,*,1)})",
 		"Set(__ANNOUNCE=)",
 		"Gosub(callback-rings,${QUEUE},1)",
-		"Queue(${QUEUE},ci,,,,,,,${PLACE})",
+		"Queue(${QUEUE},ci"+r.options("t", "h")+",,,,,,,${PLACE})",
 		"Set(PLACE=)",
 		`GotoIf($["${QUEUESTATUS}" = "CONTINUE" | "${QUEUESTATUS}" = ""]?done)`,
 		fmt.Sprintf("Wait(%d) ; nobody is there to take calls", c.RetrySeconds),

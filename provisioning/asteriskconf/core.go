@@ -48,7 +48,7 @@ var modules = []moduleGroup{
 	{"functions of the dial plan",
 		"func_callerid func_channel func_cut func_db func_devstate func_dialplan func_global func_groupcount func_hangupcause func_lock " +
 			"func_logic func_math func_rand func_strings func_timeout"},
-	{"how calls are joined", "bridge_simple bridge_native_rtp bridge_holding bridge_softmix bridge_builtin_features"},
+	{"how calls are joined", "bridge_simple bridge_native_rtp bridge_holding bridge_softmix bridge_builtin_features bridge_builtin_interval_features"},
 	{"sound: clock, codecs, prompts, music",
 		"res_timing_timerfd codec_ulaw codec_alaw codec_a_mu codec_gsm codec_g722 codec_resample format_pcm format_gsm format_wav res_musiconhold"},
 	{"records", "res_cdrel_custom cel_custom"},

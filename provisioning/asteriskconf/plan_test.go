@@ -124,7 +124,7 @@ func matches(pattern, s string) bool {
 		case '!':
 			b.WriteString(".*")
 		case '[':
-			class := classOf.FindString(pattern[i:])
+			class := classOf.FindString(pattern[i:]) // a letter in here is itself
 			b.WriteString(class)
 			i += len(class) - 1
 		default:

@@ -146,7 +146,7 @@ func (r renderer) queueContexts(f *file) {
 			`ExecIf($["${CALLER_LANGUAGE}" = ""]?Set(__CALLER_LANGUAGE=${CHANNEL(language)}))`,
 			"Set(QUEUE_PRIO=${IF($[0${PRIORITY} > 0]?${PRIORITY}:0)})",
 			most,
-			"Queue("+q.Number+",ci,,,"+wait+",,,"+rule+",${PLACE}) ; neither t nor h: a caller has no codes; i: no agent's telephone sends it elsewhere",
+			"Queue("+q.Number+",ci"+r.options("t", "h")+",,,"+wait+",,,"+rule+",${PLACE}) ; t, h: the member has codes, the caller has none; i: no telephone sends callers elsewhere",
 			"Set(PLACE=)",
 			// The agent had hung up before the caller heard the number to its end.
 			`GotoIf($["${DB_DELETE(lost/${CALLREF})}" = "1"]?lost)`,
@@ -165,7 +165,7 @@ func (r renderer) queueContexts(f *file) {
 		if q.Rating {
 			f.exten("xCONTINUE", "Goto(rating,"+q.Number+",1)")
 		}
-		f.exten("_x[A-Z]!", "Hangup(16)")
+		f.exten("_[x][A-Z]!", "Hangup(16)") // a bare x would be a digit
 		f.exten("x", "Hangup(16)")
 		if len(q.Keys) > 0 {
 			f.context("queue-keys-"+q.Number, "Keys of those who wait.")

@@ -158,7 +158,7 @@ func TestOnlyOurTelephonesGetCodes(t *testing.T) {
 				continue
 			}
 			options := regexp.MustCompile(`\$\{OURS\}|\([^()]*(\([^()]*\))?[^()]*\)`).ReplaceAllString(args[at], "")
-			if m[1] == "Queue" && options != "ci" || strings.ContainsAny(options, "THWKX") {
+			if m[1] == "Queue" && options != "cith" || strings.ContainsAny(options, "THWKX") {
 				t.Errorf("%s: the caller is given codes: %s", name, l)
 			}
 		}
