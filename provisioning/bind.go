@@ -212,11 +212,12 @@ func distance(a, b string) int {
 }
 
 // unbind is the inverse of [bind]: the nodes of a struct, without the fields
-// that have their default, but with those whose tag keep says yes.
-func unbind(v reflect.Value) *node {
+// that have their default, but with those whose tag keep says yes; a full one
+// leaves out only lists, maps and objects that are absent.
+func unbind(v reflect.Value, full bool) *node {
 	switch v.Kind() {
 	case reflect.Pointer:
-		return unbind(v.Elem())
+		return unbind(v.Elem(), full)
 	case reflect.Struct:
 		n := &node{kind: object}
 		usual := reflect.New(v.Type()).Elem()
@@ -224,16 +225,20 @@ func unbind(v reflect.Value) *node {
 		for i := range v.NumField() {
 			t := v.Type().Field(i)
 			always := t.Tag.Get("need") == "yes" || t.Tag.Get("keep") == "yes"
-			if f := v.Field(i); !always && isAbsent(f, usual.Field(i)) {
+			f := v.Field(i)
+			if full && !isNil(f) {
+				always = true
+			}
+			if !always && isAbsent(f, usual.Field(i)) {
 				continue
 			}
-			n.names, n.members = append(n.names, t.Tag.Get("json")), append(n.members, unbind(v.Field(i)))
+			n.names, n.members = append(n.names, t.Tag.Get("json")), append(n.members, unbind(v.Field(i), full))
 		}
 		return n
 	case reflect.Slice:
 		n := &node{kind: list}
 		for i := range v.Len() {
-			n.members = append(n.members, unbind(v.Index(i)))
+			n.members = append(n.members, unbind(v.Index(i), full))
 		}
 		return n
 	case reflect.Map:
@@ -241,7 +246,7 @@ func unbind(v reflect.Value) *node {
 		for _, k := range slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int {
 			return strings.Compare(a.String(), b.String())
 		}) {
-			n.names, n.members = append(n.names, k.String()), append(n.members, unbind(v.MapIndex(k)))
+			n.names, n.members = append(n.names, k.String()), append(n.members, unbind(v.MapIndex(k), full))
 		}
 		return n
 	case reflect.String:
@@ -275,7 +280,16 @@ func isAbsent(f, usual reflect.Value) bool {
 // has its default, and small things in one line. [Parse] makes the same of it.
 func (s Site) Format() ([]byte, error) {
 	var b strings.Builder
-	unbind(reflect.ValueOf(s)).write(&b, "")
+	unbind(reflect.ValueOf(s), false).write(&b, "")
+	b.WriteByte('\n')
+	return []byte(b.String()), nil
+}
+
+// FormatFull writes the document with everything that has its default, for
+// those who want to see what there is to set. [Parse] makes the same of it.
+func (s Site) FormatFull() ([]byte, error) {
+	var b strings.Builder
+	unbind(reflect.ValueOf(s), true).write(&b, "")
 	b.WriteByte('\n')
 	return []byte(b.String()), nil
 }

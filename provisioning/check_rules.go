@@ -159,6 +159,7 @@ func (c *checker) inbound() {
 			}
 		}
 		c.repeated(at("inbound", i)+".from", s.Inbound[i].From)
+		c.numberComes(i, &s.Inbound[i])
 	}
 	if s.Inbound == nil {
 		return
@@ -167,6 +168,22 @@ func (c *checker) inbound() {
 		if !s.isRouted(l) {
 			c.faults.add(at("lines", i), UnroutedLine, l.Name)
 		}
+	}
+}
+
+// numberComes finds conditions on the called number that no analog line can
+// meet.
+func (c *checker) numberComes(i int, r *InboundRoute) {
+	s := c.site
+	if len(r.DID) == 0 || len(r.From) == 0 || s.Lines == nil || slices.ContainsFunc(s.Trunks, func(t Trunk) bool { return slices.Contains(r.From, t.Name) }) {
+		return
+	}
+	if !slices.ContainsFunc(s.Lines, func(l Line) bool {
+		did := c.plan.Normalise(l.Number)
+		return did != "" && (slices.Contains(r.From, l.Name) || slices.Contains(r.From, l.Group)) &&
+			slices.ContainsFunc(r.DID, func(p string) bool { return forms["pattern"].ok(p) && numbers.Match(p, did) })
+	}) {
+		c.faults.add(at("inbound", i)+".did", DIDNeverComes)
 	}
 }
 

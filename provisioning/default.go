@@ -314,33 +314,6 @@ func (s *Site) numbers() map[string]bool {
 	return taken
 }
 
-// Unplugged names what the document puts on ports that the box hasn't got: a
-// card was pulled or a module of it is missing. That is no fault of the
-// document. What it names is left out of the configuration until the port is
-// back; everything else works.
-func (s Site) Unplugged(ports Ports) []string {
-	var out []string
-	for _, e := range s.Extensions {
-		if e.Port > 0 && !slices.Contains(ports.FXS, e.Port) {
-			out = append(out, fmt.Sprintf("extension %s: there is no telephone port %d", e.Number, e.Port))
-		}
-	}
-	for _, l := range s.Lines {
-		if !slices.Contains(s.portsFor(l, ports), l.Port) {
-			out = append(out, fmt.Sprintf("line %s: there is no line port %d", l.Name, l.Port))
-		}
-	}
-	return out
-}
-
-// portsFor are the ports that a line can be on.
-func (s *Site) portsFor(l Line, ports Ports) []int {
-	if s.IsPBX(l.Port) {
-		return ports.FXS
-	}
-	return ports.FXO
-}
-
 // IsPBX reports whether a port for telephones is used as the end of another
 // PBX's line.
 func (s *Site) IsPBX(port int) bool {

@@ -12,10 +12,10 @@ import (
 type Change struct {
 	// Path names list items by what a person knows them by, not by their
 	// place: queues[600].ringSeconds, lines[port 25].group.
-	Path string
-	Kind ChangeKind
-	Old  string // as JSON; empty for what was added
-	New  string // as JSON; empty for what was removed
+	Path string     `json:"path"`
+	Kind ChangeKind `json:"kind"`
+	Old  string     `json:"old,omitempty"` // as JSON; empty for what was added
+	New  string     `json:"new,omitempty"` // as JSON; empty for what was removed
 }
 
 // ChangeKind is what has happened to something.
@@ -113,7 +113,7 @@ func (d *differ) values(path string, before, after reflect.Value) {
 }
 
 func isNil(v reflect.Value) bool {
-	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Slice) && v.IsNil()
+	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.IsNil()
 }
 
 func (d *differ) maps(path string, before, after reflect.Value) {
@@ -259,7 +259,7 @@ func orAny(list []string) string {
 
 // show is a value for a person: JSON in one line, with stars for secrets.
 func show(v reflect.Value) string {
-	n := unbind(v)
+	n := unbind(v, false)
 	s, _ := n.line(1<<20, true)
 	return s
 }

@@ -3,6 +3,7 @@ package provisioning
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sort"
@@ -53,6 +54,21 @@ func (f Fault) String(language string) string {
 		return f.Text(language)
 	}
 	return where + colon + f.Text(language)
+}
+
+// MarshalJSON gives programs and pages the fault with its words in all
+// languages.
+func (f Fault) MarshalJSON() ([]byte, error) {
+	text := map[string]string{}
+	for _, lang := range Languages {
+		text[lang] = f.Text(lang)
+	}
+	return json.Marshal(struct {
+		Path string            `json:"path"`
+		Line int               `json:"line,omitempty"`
+		Code Code              `json:"code"`
+		Text map[string]string `json:"text"`
+	}{f.Path, f.Line, f.Code, text})
 }
 
 // Error is the fault in English, without its line.

@@ -123,6 +123,9 @@ var faultCases = []struct {
 	{"a loop by day and night", `"closed": "announcement:closed"`, `"closed": "schedule:hours"`, "schedules[0].closed loop, announcements[1] unreachable"},
 	{"a loop of queue and group", `"whenFull": "voicemail:690"`, `"whenFull": "group:reception"`, "queues[0].whenFull loop"},
 	{"no way out", `"then": "ivr:hotline"`, `"then": "announcement:address"`, "announcements[0] no-exit"},
+	{"a number that no line tells", `{"from": ["office"], "to": "group:reception"}`, `{"from": ["office"], "did": ["4008001234"], "to": "busy"}, {"from": ["office"], "to": "group:reception"}`,
+		"inbound[1].did did-never-comes"},
+	{"a number that a line has", `{"from": ["hotline"], "to": "schedule:hours"}`, `{"from": ["hotline"], "did": ["01087654321"], "to": "busy"}, {"from": ["hotline"], "to": "schedule:hours"}`, ""},
 	{"nobody gets there", `"2": "queue:600", "3": "voicemail:690"`, `"2": "queue:600"`, ""},
 	{"nobody gets to an announcement", `"1": "announcement:address", `, ``, "announcements[0] unreachable"},
 	{"nobody gets to a menu", `"open": "ivr:hotline"`, `"open": "queue:600"`, "ivrs[0] unreachable"},
@@ -177,6 +180,11 @@ func TestFaults(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("%s: want %s %s; got\n%v", c.doc, c.path, c.code, err)
+		}
+	}
+	for _, c := range warningCases {
+		for _, f := range warnings(t, c.doc) {
+			seen[f.Code] = true
 		}
 	}
 	for _, code := range provisioning.Codes() {

@@ -93,6 +93,7 @@ const (
 	NobodyCan       Code = "nobody-can"
 	NoRoute         Code = "no-route"
 	NoWayOut        Code = "no-way-out"
+	DIDNeverComes   Code = "did-never-comes"
 	Loop            Code = "loop"
 	NoExit          Code = "no-exit"
 	Unreachable     Code = "unreachable"
@@ -180,6 +181,16 @@ var messages = map[Code]struct{ en, zh string }{
 	Loop:            {"callers would go round and round without anything happening: %s; lead one of these elsewhere", "来电会无休止地循环，期间什么也不会发生：%s；请改变其中一个的去向"},
 	NoExit:          {"callers never get out of %s: every way from there leads back to it; lead one of them elsewhere", "来电永远无法离开 %s：所有去向最终都会回到这里；请改变其中一个的去向"},
 	Unreachable:     {"no call ever comes to %s: let a route, a key or another destination lead there, or take it away", "没有来电会到达 %s：请让路由、按键或其他去向指向它，或删除"},
+
+	Unplugged:       {"%[1]s %[2]s: there is no %[3]s port %[4]d", "%[1]s %[2]s：没有 %[4]d 号%[3]s端口"},
+	NobodyServes:    {"nobody takes calls of the queue %s: give it to agents, or give it members", "队列 %s 没有人接听：请分配给座席，或添加成员"},
+	NoQueue:         {"the agent %s is in no queue: give the agent queues, or a skill that a queue asks for", "座席 %s 不在任何队列中：请分配队列，或添加队列要求的技能"},
+	NoPIN:           {"anybody can log in as %s: give a PIN", "任何人都可以用工号 %s 签入：请设置密码"},
+	SimplePIN:       {"anybody would try this PIN first: choose another", "此密码太容易猜到：请换一个"},
+	NoEmergency:     {"there is neither a line nor a trunk: emergency calls can't be made from here", "没有外线也没有中继：无法拨打紧急电话"},
+	SlowToDial:      {"%[1]s begins with %[2]s: whoever dials %[2]s on an analog telephone waits some seconds; choose numbers of which none begins with another", "%[1]s 以 %[2]s 开头：用模拟话机拨 %[2]s 时要等几秒；请避免一个号码以另一个号码开头"},
+	PromptOneTongue: {"says nothing in %s: callers in that language hear it in another", "没有 %s 的内容：使用该语言的来电者会听到其他语言"},
+	DIDNeverComes:   {"analog lines don't tell which number was dialled, and no line has a number like this: give lines[].number, or take the condition away", "模拟外线不提供被叫号码，且没有外线填写了这样的号码：请填写 lines[].number，或删除此条件"},
 }
 
 // word is a word of a message that differs by language.

@@ -11,7 +11,7 @@ type Line struct {
 	Name string `json:"name" is:"id"`
 	// The group that it is taken from for calls to outside.
 	Group string `json:"group" default:"lines" ref:"lineGroup"`
-	// The number that callers dial to reach it, if it is known.
+	// The number that callers dial to reach it, if it is known: the line itself doesn't tell. It is what inbound's did sees.
 	Number string `json:"number" is:"phone"`
 	// How it is known that the called has answered: the line reverses its polarity, or it is assumed after dialling.
 	Answer string `json:"answer" default:"assume" enum:"assume|polarity"`
@@ -74,7 +74,7 @@ type Peer struct {
 type InboundRoute struct {
 	// Names of lines, line groups and trunks.
 	From []string `json:"from" ref:"way"`
-	// Patterns of the called number.
+	// Patterns of the called number: as the trunk tells it; of a line its number, as dialled within the country (01087654321).
 	DID []string `json:"did" is:"pattern"`
 	// Patterns of the caller's number, normalised; anonymous for none.
 	Caller []string `json:"caller" is:"callerpattern"`

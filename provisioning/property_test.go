@@ -101,6 +101,16 @@ func roundTrip(t *rapid.T, s provisioning.Site) {
 	if diff := cmp.Diff(s, back); diff != "" {
 		t.Fatalf("written and read (-want +got):\n%s\n%s", diff, doc)
 	}
+	full, err := s.FormatFull()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err = provisioning.Parse(full); err != nil {
+		t.Fatalf("%v\n%s", err, full)
+	}
+	if diff := cmp.Diff(s, back); diff != "" {
+		t.Fatalf("written in full and read (-want +got):\n%s\n%s", diff, full)
+	}
 	if changes := provisioning.Diff(s, back); len(changes) > 0 {
 		t.Fatalf("differs from itself: %v", changes)
 	}
@@ -176,7 +186,7 @@ func TestFormatAndRead(t *testing.T) {
 			t.Fatalf("(-want +got):\n%s\n%s", diff, doc)
 		}
 		s.Check() // must not panic, whatever it finds
-		s.Complete(example.Ports())
+		s.Warnings(example.Ports())
 		if changes := provisioning.Diff(s, back); len(changes) > 0 {
 			t.Fatalf("differs from itself: %v", changes)
 		}
