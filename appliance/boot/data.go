@@ -48,6 +48,7 @@ var dataFolders = []folder{
 	{path: "/data/asterisk/spool/recording", mode: 0o750, user: "asterisk", group: "asterisk"},
 	{path: "/data/asterisk/spool/voicemail", mode: 0o750, user: "asterisk", group: "asterisk"},
 	{path: "/data/asterisk/log", mode: 0o750, user: "asterisk", group: "asterisk"},
+	{path: "/data/panel", mode: 0o700, user: "panel", group: "panel"},
 }
 
 // setupData puts /data in place, whatever happens.

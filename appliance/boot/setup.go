@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -124,7 +125,7 @@ func Setup(ctx context.Context, c Config) (*System, error) {
 		s.modules = modules
 	}
 	s.work.Go(func() { s.setupData(ctx, who) })
-	s.work.Go(func() { s.coldplug(ctx) })
+	s.work.Go(func() { s.coldplug(ctx, who) })
 	return s, nil
 }
 
@@ -269,8 +270,9 @@ func (s *System) name(hostname string) {
 // telephony cards: those want parameters that depend on the country, and have
 // a service of their own. Then it follows the kernel's events, for devices
 // that come: those behind a bus whose driver was just loaded, and those that
-// a person plugs in.
-func (s *System) coldplug(ctx context.Context) {
+// a person plugs in. Terminals are given to the groups that may use them.
+func (s *System) coldplug(ctx context.Context, who *ids) {
+	s.giveNodes("", who)
 	if s.modules == nil {
 		return
 	}
@@ -300,11 +302,17 @@ func (s *System) coldplug(ctx context.Context) {
 		switch {
 		case errors.Is(err, uevent.ErrOverrun):
 			s.loadAll()
+			s.giveNodes("", who)
 		case err != nil:
 			if ctx.Err() == nil {
 				s.problem("devices plugged in later will not be seen: %v", err)
 			}
 			return
+		case e.Action == "add" && e.Vars["SUBSYSTEM"] == "tty":
+			// The node is there: the kernel makes it first.
+			if err := giveNode("", filepath.Base(e.DevPath), who); err != nil {
+				s.log.Warn("a serial port stays root's alone", "err", err)
+			}
 		case e.Action == "add" && e.Vars["MODALIAS"] != "":
 			s.loadFor(e.Vars["MODALIAS"])
 		}

@@ -99,6 +99,7 @@ func commands() []command {
 		{"ports", "", "drive the telephony cards", cards},
 		{"dahdictl", "<command>", "look at the ports of the telephone cards, and set them", dahdictl.Main},
 		{"network", "[-interface port]", "keep the first Ethernet port up", network.Main},
+		{"panel", "[-device port] [-console tty]", "the front panel, and the same screens on the video console", frontPanel(client)},
 		{"rescue", "[allow]", "a shell on the serial console, if the owner allows it", rescue.Main},
 		{"site", "<command>", "the site document: validate, render, diff, apply, export, import, revisions, revert", site(client)},
 		{"modprobe", "<module> [parameter=value…]", "load a driver", loadModule},

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
-	"strconv"
 	"sync"
 	"time"
 
@@ -72,6 +71,7 @@ func supervise(ctx context.Context, args []string, _, stderr io.Writer) error {
 		cfg.Units, cfg.Essential = os.DirFS(*unitDir), nil
 	}
 	if os.Getpid() == 1 {
+		grant(&cfg, user.Lookup)
 		return process1(ctx, cfg)
 	}
 	stderr = &oneByOne{w: stderr}
@@ -126,12 +126,6 @@ func process1(ctx context.Context, cfg supervisor.Config) error {
 func runBox(ctx context.Context, cfg supervisor.Config, sys *boot.System) (appliance.Outcome, error) {
 	cfg.LogFile = logFile
 	cfg.Mounts = map[string]<-chan struct{}{"/data": sys.DataReady()}
-	if uid, gid, ok := idsOf(provision); ok {
-		// It watches Asterisk's log while it applies, and starts Asterisk
-		// again where the owner has agreed to it.
-		cfg.StatusGroups = append(cfg.StatusGroups, gid)
-		cfg.Grants = map[uint32][]string{uid: {"restart asterisk.service"}}
-	}
 	running, stop := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	defer background.Wait()
@@ -196,17 +190,6 @@ func runBox(ctx context.Context, cfg supervisor.Config, sys *boot.System) (appli
 		return notes
 	}
 	return supervisor.Run(ctx, cfg)
-}
-
-// idsOf are the numbers of a user and the user's group.
-func idsOf(name string) (uid, gid uint32, ok bool) {
-	u, err := user.Lookup(name)
-	if err != nil {
-		return 0, 0, false
-	}
-	id, err1 := strconv.ParseUint(u.Uid, 10, 32)
-	group, err2 := strconv.ParseUint(u.Gid, 10, 32)
-	return uint32(id), uint32(group), err1 == nil && err2 == nil
 }
 
 // markGood tells the boot loader that this firmware is good, as soon as the box
