@@ -75,7 +75,13 @@ type binder struct {
 }
 
 func (b *binder) value(n *node, path string, v reflect.Value) {
-	wrong := func(code Code) { b.faults.add(path, code, n.describe()) }
+	wrong := func(code Code) {
+		told := n.describe()
+		if v.Type() == reflect.TypeFor[Secret]() && n.value != nil {
+			told = stars
+		}
+		b.faults.add(path, code, told)
+	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		p := reflect.New(v.Type().Elem())

@@ -93,7 +93,7 @@ func (c *checker) outboundPatterns(taken map[string]string) {
 			if !r.Emergency && slices.Contains(c.plan.Emergency, p) {
 				c.faults.add(path, EmergencyRoute, p)
 			}
-			if own := firstMatch(p, taken); own != "" {
+			if own := firstMatch(p, taken); own != "" && !slices.Contains(c.plan.Emergency, p) {
 				c.faults.add(path, TakesOwn, p, own, taken[own])
 			}
 			for _, code := range codes {

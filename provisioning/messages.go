@@ -101,7 +101,7 @@ const (
 
 // messages are the faults in words: what is wrong, and what to do.
 var messages = map[Code]struct{ en, zh string }{
-	BadJSON:          {"line %d is no JSON: %s", "第 %d 行不是有效的 JSON：%s"},
+	BadJSON:          {"line %d, column %d is no JSON: %q can't stand here; look for a comma or a quote that is missing, or too many", "第 %d 行第 %d 列不是有效的 JSON：此处不能是 %q；请检查是否缺少或多了逗号、引号，或用了中文标点"},
 	Truncated:        {"the document ends too early, in line %d: a quote, a brace or a bracket is not closed", "文档在第 %d 行意外结束：有引号、花括号或方括号没有闭合"},
 	Trailing:         {"something follows the document in line %d: take it away", "第 %d 行：文档结束之后还有内容，请删除"},
 	TooLarge:         {"the document is larger than %d MiB", "文档超过 %d MiB"},

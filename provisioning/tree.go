@@ -92,10 +92,13 @@ func readTree(data []byte) (*node, Faults) {
 	at := int(r.dec.InputOffset())
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		at = int(syntax.Offset)
+		at = badByte(data)
 	}
-	line := sort.SearchInts(lineStarts(data), max(at, 1))
-	fault := Fault{Line: line, Code: BadJSON, args: []any{line, err.Error()}}
+	starts := lineStarts(data)
+	line := sort.SearchInts(starts, at+1)
+	bad, _ := utf8.DecodeRune(data[min(at, len(data)):])
+	column := utf8.RuneCount(data[starts[line-1]:min(at, len(data))]) + 1
+	fault := Fault{Line: line, Code: BadJSON, args: []any{line, column, string(bad)}}
 	switch {
 	case errors.Is(err, errTrailing):
 		fault.Code, fault.args = Trailing, []any{line}
@@ -105,6 +108,21 @@ func readTree(data []byte) (*node, Faults) {
 		fault.Code, fault.args = Truncated, []any{line}
 	}
 	return nil, Faults{fault}
+}
+
+// badByte is where the first byte is that can't stand where it is, or where
+// the text ends. The decoder of tokens doesn't tell that exactly.
+func badByte(data []byte) int {
+	var whole json.RawMessage
+	var syntax *json.SyntaxError
+	if !errors.As(json.Unmarshal(data, &whole), &syntax) {
+		return len(data)
+	}
+	at := min(max(int(syntax.Offset)-1, 0), max(len(data)-1, 0))
+	for at > 0 && !utf8.RuneStart(data[at]) {
+		at--
+	}
+	return at
 }
 
 var (

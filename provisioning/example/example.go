@@ -8,6 +8,11 @@
 // serve from any telephone; by night and on holidays they leave a message in
 // the mailbox 690. The other four lines ring at the reception. The PINs are for
 // show: choose others.
+//
+// A second one, pbx.json, shows how little a document may say: a card with
+// telephones only, twenty of them, of which the last four are lines of a PBX
+// that is there already. Whoever is connected on one of them comes to the
+// queue 600 at once.
 package example
 
 import (
@@ -18,6 +23,21 @@ import (
 
 //go:embed hotline.json
 var hotline []byte
+
+//go:embed pbx.json
+var pbx []byte
+
+// PBX is the second document.
+func PBX() []byte { return append([]byte(nil), pbx...) }
+
+// PBXPorts are those of the card that it is written for.
+func PBXPorts() provisioning.Ports {
+	var p provisioning.Ports
+	for i := 1; i <= 20; i++ {
+		p.FXS = append(p.FXS, i)
+	}
+	return p
+}
 
 // Hotline is the document as it stands in the repository.
 func Hotline() []byte { return append([]byte(nil), hotline...) }

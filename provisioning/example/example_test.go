@@ -11,7 +11,7 @@ import (
 	"switchroom/provisioning"
 )
 
-var update = flag.Bool("update", false, "write hotline.json as the box would")
+var update = flag.Bool("update", false, "write the examples as the box would")
 
 func TestHotline(t *testing.T) {
 	s, err := provisioning.Parse(Hotline())
@@ -44,21 +44,47 @@ func TestHotline(t *testing.T) {
 // The example is as the box itself would write it, so that an export of it
 // shows no difference.
 func TestHotlineIsFormatted(t *testing.T) {
-	s, err := provisioning.Parse(Hotline())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := s.Format()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile("hotline.json", got, 0o644); err != nil {
+	for file, doc := range map[string][]byte{"hotline.json": Hotline(), "pbx.json": PBX()} {
+		s, err := provisioning.Parse(doc)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return // what is embedded is the file of before
+		got, err := s.Format()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *update {
+			if err := os.WriteFile(file, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue // what is embedded is the file of before
+		}
+		if diff := cmp.Diff(string(doc), string(got)); diff != "" {
+			t.Errorf("%s (-file +formatted):\n%s", file, diff)
+		}
 	}
-	if diff := cmp.Diff(string(Hotline()), string(got)); diff != "" {
-		t.Errorf("(-file +formatted):\n%s", diff)
+}
+
+func TestPBX(t *testing.T) {
+	s, err := provisioning.Parse(PBX())
+	if err != nil {
+		t.Fatalf("the example has faults:\n%v", err)
+	}
+	s = s.Complete(PBXPorts())
+	if err := s.Validate(); err != nil {
+		t.Errorf("completed, the example has faults:\n%v", err)
+	}
+	if left := s.Unplugged(PBXPorts()); len(left) > 0 {
+		t.Errorf("the example does not fit its card: %q", left)
+	}
+	var lines []int
+	for _, l := range s.Lines {
+		lines = append(lines, l.Port)
+	}
+	if !slices.Equal(lines, []int{17, 18, 19, 20}) || len(s.Extensions) != 16 || s.Extensions[15].Port != 16 {
+		t.Errorf("lines on %v, %d extensions", lines, len(s.Extensions))
+	}
+	if len(s.Inbound) != 1 || s.Inbound[0].To != "queue:600" || len(s.Queues) != 1 || s.Queues[0].Number != "600" {
+		t.Errorf("callers go to %+v", s.Inbound)
 	}
 }
