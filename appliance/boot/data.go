@@ -43,11 +43,15 @@ var dataFolders = []folder{
 	{path: "/data/asterisk/lib/keys", mode: 0o750, user: "asterisk", group: "asterisk"},
 	{path: "/data/asterisk/spool", mode: 0o750, user: "asterisk", group: "asterisk"},
 	{path: "/data/asterisk/spool/tmp", mode: 0o750, user: "asterisk", group: "asterisk"},
-	{path: "/data/asterisk/spool/monitor", mode: 0o750, user: "asterisk", group: "asterisk"},
+	// The records service, of Asterisk's group, takes recordings and logs away.
+	{path: "/data/asterisk/spool/monitor", mode: 0o770, user: "asterisk", group: "asterisk"},
 	{path: "/data/asterisk/spool/outgoing", mode: 0o750, user: "asterisk", group: "asterisk"},
 	{path: "/data/asterisk/spool/recording", mode: 0o750, user: "asterisk", group: "asterisk"},
 	{path: "/data/asterisk/spool/voicemail", mode: 0o750, user: "asterisk", group: "asterisk"},
-	{path: "/data/asterisk/log", mode: 0o750, user: "asterisk", group: "asterisk"},
+	{path: "/data/asterisk/log", mode: 0o770, user: "asterisk", group: "asterisk"},
+	{path: "/data/asterisk/log/cel-custom", mode: 0o770, user: "asterisk", group: "asterisk"},
+	{path: "/data/calls", mode: 0o770, user: "records", group: "records"},
+	{path: "/data/recordings", mode: 0o750, user: "records", group: "records"},
 	{path: "/data/panel", mode: 0o700, user: "panel", group: "panel"},
 }
 

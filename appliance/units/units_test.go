@@ -15,7 +15,7 @@ func TestUnits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"ports", "site", "asterisk", "network"} {
+	for _, name := range []string{"ports", "site", "asterisk", "network", "records"} {
 		s := set.Services[name+".service"]
 		if s == nil {
 			t.Errorf("there is no %s.service", name)
