@@ -241,6 +241,18 @@ func TestBadJSONIsFound(t *testing.T) {
 	}
 }
 
+// Editors put a mark in front and end lines their own way.
+func TestTextsOfWindows(t *testing.T) {
+	doc := "\ufeff" + strings.ReplaceAll(string(example.Hotline()), "\n", "\r\n")
+	if _, err := provisioning.Parse([]byte(doc)); err != nil {
+		t.Error(err)
+	}
+	_, err := provisioning.Parse([]byte(strings.Replace(doc, `"areaCode": "010"`, `"areaCode": "x"`, 1)))
+	if faults, _ := err.(provisioning.Faults); len(faults) != 1 || faults[0].Line != 7 {
+		t.Errorf("want one fault in line 7, got %v", err)
+	}
+}
+
 // A secret that is refused must not be told in the refusal.
 func TestFaultsHideSecrets(t *testing.T) {
 	doc := `{"agents": [{"number": "811", "pin": "12"}], "extensions": [{"number": "801", "sip": {"secret": "tiny;"}}],

@@ -74,6 +74,7 @@ func join(path, name string) string {
 // whatever is no JSON; of that only the first fault is told, and there is no
 // tree.
 func readTree(data []byte) (*node, Faults) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as editors of Windows put it there
 	r := reader{dec: json.NewDecoder(bytes.NewReader(data))}
 	r.dec.UseNumber()
 	if len(data) > maxSize {
