@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"switchroom/appliance/network"
+	"switchroom/appliance/prompts"
 	"switchroom/appliance/rescue"
 	"switchroom/appliance/supervisor/control"
 	"switchroom/appliance/supervisor/process"
@@ -41,6 +42,9 @@ var (
 func start(argv []string, stdout, stderr io.Writer) int {
 	if argv[0] == process.HelperName {
 		return process.Helper(argv[1:])
+	}
+	if argv[0] == prompts.ChildName {
+		return prompts.Child(argv[1:])
 	}
 	// The supervisor has its own way with signals.
 	ctx := context.Background()
@@ -103,6 +107,7 @@ func commands() []command {
 		{"rescue", "[allow]", "a shell on the serial console, if the owner allows it", rescue.Main},
 		{"site", "<command>", "the site document: validate, render, diff, apply, export, import, revisions, revert", site(client)},
 		{"records", "[list|show|report|export]", "make records of calls; look at them, count them", records},
+		{"prompts", "<command>", "recordings: list, upload, remove, replace, restore", spoken},
 		{"modprobe", "<module> [parameter=value…]", "load a driver", loadModule},
 	}
 }
