@@ -55,8 +55,8 @@ func complaintOf(line string, p Plan) (c complaint, ok bool) {
 		if s.Operation == RestartPorts {
 			module = "chan_dahdi.so"
 		}
-		own := strings.TrimSuffix(module, ".so") + ".c"
-		if s.Operation == Restart || c.source == own || slices.Contains(sources[module], c.source) {
+		own := c.source == strings.TrimSuffix(module, ".so")+".c" && !strings.HasPrefix(module, "res_pjsip_")
+		if s.Operation == Restart || own || slices.Contains(sources[module], c.source) {
 			return c, true
 		}
 	}

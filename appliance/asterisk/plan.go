@@ -27,6 +27,7 @@ const (
 	Load         Operation = "load"          // a module is loaded
 	RestartPorts Operation = "restart-ports" // the card's channels are made anew
 	Restart      Operation = "restart"       // Asterisk starts again
+	SyncAgents   Operation = "sync-agents"   // agents who are logged in get the queues that they have now
 	NextStart    Operation = "next-start"    // nothing now: it takes effect when Asterisk starts again
 	Reboot       Operation = "reboot"        // nothing now: it takes effect when the box starts again
 )
@@ -85,6 +86,11 @@ func (s Step) Text(language string) string {
 		if zh {
 			what = "重新配置语音卡端口"
 		}
+	case SyncAgents:
+		what = "agents who are logged in get the queues that they have now"
+		if zh {
+			what = "更新已登录座席所属的队列"
+		}
 	case Restart:
 		what = fmt.Sprintf("Asterisk starts again (%s)", files)
 		if zh {
@@ -121,7 +127,6 @@ var readers = []struct{ file, module string }{
 	{"indications.conf", "indications"},
 	{"dsp.conf", "dsp"},
 	{"udptl.conf", "udptl"},
-	{"ccss.conf", "ccss"},
 	{"rtp.conf", "res_rtp_asterisk.so"},
 	{"musiconhold.conf", "res_musiconhold.so"},
 	{"say.conf", "app_playback.so"},
@@ -210,8 +215,17 @@ func Changes(old, new map[string][]byte) Plan {
 		}
 		p.Steps = append(p.Steps, s)
 	}
+	// The dialplan logs agents in, and knows what they are to have.
+	if slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Module == "pbx_config.so" || s.Module == "app_queue.so" }) &&
+		slices.ContainsFunc(sectionsOf(new["extensions.conf"]), func(s section) bool { return s.name == "["+startedContext+"]" }) {
+		p.Steps = append(p.Steps, Step{SyncAgents, "", []string{"extensions.conf"}, CallsGoOn})
+	}
 	return p
 }
+
+// startedContext is the part of the dialplan whose extension syncExtension
+// brings agents up to date.
+const startedContext, syncExtension = "started", "apply"
 
 // join is the plan that does what either of them does.
 func (p Plan) join(files []string, steps []Step) Plan {
@@ -240,6 +254,8 @@ func rank(s Step) int {
 		return -1
 	case RestartPorts:
 		s.Module = "chan_dahdi.so"
+	case SyncAgents, NextStart, Reboot:
+		return len(readers)
 	}
 	return slices.IndexFunc(readers, func(r struct{ file, module string }) bool { return r.module == s.Module })
 }

@@ -43,6 +43,8 @@ func TestChanges(t *testing.T) {
 			{Reload, "pbx_config.so", []string{"extensions.conf"}, CallsGoOn},
 			{Reload, "manager", []string{"manager.conf"}, CallsGoOn},
 		}},
+		"agents": {files("extensions.conf", "[started]\n"), files("extensions.conf", "[started]\n", "queues.conf", "a=1"), []Step{
+			{Reload, "app_queue.so", []string{"queues.conf"}, CallsGoOn}, {SyncAgents, "", []string{"extensions.conf"}, CallsGoOn}}},
 		"taken away":     {files("queues.conf", "[600]\n"), files(), []Step{{Reload, "app_queue.so", []string{"queues.conf"}, CallsGoOn}}},
 		"nobody reads":   {files(), files("confbridge.conf", "a=1"), nil},
 		"unknown":        {files(), files("asterisk.conf", "a=1", "queues.conf", "a=1"), []Step{{Restart, "", []string{"asterisk.conf"}, AllCallsEnd}}},
@@ -81,12 +83,13 @@ func TestPlanInWords(t *testing.T) {
 	p := Plan{Steps: []Step{
 		{Reload, "app_queue.so", []string{"queues.conf"}, CallsGoOn}, {Load, "x.so", []string{"modules.conf"}, CallsGoOn},
 		{RestartPorts, "", []string{"chan_dahdi.conf"}, CardCallsEnd}, {Restart, "", []string{"a", "b"}, AllCallsEnd},
-		{NextStart, "", []string{"c"}, CallsGoOn}, {Reboot, "", nil, CallsGoOn},
+		{SyncAgents, "", nil, CallsGoOn}, {NextStart, "", []string{"c"}, CallsGoOn}, {Reboot, "", nil, CallsGoOn},
 	}}
 	if diff := cmp.Diff(`app_queue.so reads queues.conf anew; calls go on
 module x.so is loaded; calls go on
 the card's ports are set up anew; calls on the card's telephones and lines end
 Asterisk starts again (a, b); all calls end
+agents who are logged in get the queues that they have now; calls go on
 c: takes effect when Asterisk starts again; calls go on
 the driver of the card: takes effect when the box starts again; calls go on
 `, p.Text("en")); diff != "" {
@@ -96,6 +99,7 @@ the driver of the card: takes effect when the box starts again; calls go on
 加载模块 x.so；通话不受影响
 重新配置语音卡端口；语音卡上的通话会中断
 重新启动 Asterisk（a, b）；所有通话会中断
+更新已登录座席所属的队列；通话不受影响
 c：下次启动 Asterisk 时生效；通话不受影响
 语音卡驱动：设备下次启动时生效；通话不受影响
 `, p.Text("zh-CN")); diff != "" {
@@ -107,7 +111,7 @@ c：下次启动 Asterisk 时生效；通话不受影响
 }
 
 func TestComplaints(t *testing.T) {
-	p := Plan{Steps: []Step{{Reload, "app_queue.so", nil, CallsGoOn}, {Reload, "res_pjsip.so", nil, CallsGoOn}}}
+	p := Plan{Steps: []Step{{Reload, "app_queue.so", nil, CallsGoOn}, {Reload, "res_pjsip.so", nil, CallsGoOn}, {Load, "res_pjsip_mwi.so", nil, CallsGoOn}}}
 	for line, want := range map[string]string{
 		"[2026-11-22 19:10:30.688] WARNING[12]: app_queue.c:3601 queue_set_param: Unknown keyword in queue '600': x at line 12 of queues.conf": "WARNING app_queue.c: Unknown keyword in queue '600': x at line … of queues.conf",
 		"WARNING[12]: app_queue.c:3601 queue_set_param: Unknown":                                                                               "WARNING app_queue.c: Unknown",
@@ -118,6 +122,7 @@ func TestComplaints(t *testing.T) {
 		"WARNING[12]: app_dial.c:1 f: no":                                                                                                      "",
 		"WARNING[12]: pbx_config.c:1 f: no":                                                                                                    "",
 		"WARNING[12]: res_pjsip_outbound_registration.c:9 f: No response":                                                                      "",
+		"WARNING[12]: res_pjsip_mwi.c:9 f: Unable to send unsolicited MWI to 2000":                                                             "",
 		"a caller named ERROR[12]: config.c:1 f: x":                                                                                            "",
 	} {
 		got := ""

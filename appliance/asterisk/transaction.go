@@ -226,8 +226,7 @@ func (x *transaction) run(ctx context.Context) error {
 	back := Changes(x.new, x.old).join(nil, x.plan.Steps)
 	again, backErr := x.change(ctx, forth.lines, back, x.old)
 	if backErr != nil {
-		// What is left to do is done by whoever applies next.
-		return errors.Join(&RolledBack{reasons}, fmt.Errorf("putting back what was in force before: %w", backErr))
+		return x.halfway(reasons, backErr)
 	}
 	if err == nil {
 		for _, c := range again.found {
@@ -240,11 +239,22 @@ func (x *transaction) run(ctx context.Context) error {
 				return x.done()
 			}
 			if _, err := x.change(ctx, forth.lines, back, x.old); err != nil {
-				return errors.Join(&RolledBack{reasons}, fmt.Errorf("putting back what was in force before: %w", err))
+				return x.halfway(reasons, err)
 			}
 		}
 	}
 	return errors.Join(&RolledBack{reasons}, x.done())
+}
+
+// halfway is a way back that failed. What is left to do is done by whoever
+// applies next; but what Asterisk refused it would refuse again.
+func (x *transaction) halfway(reasons []string, err error) error {
+	var refused *ami.Refused
+	var end error
+	if errors.As(err, &refused) {
+		end = x.done()
+	}
+	return errors.Join(&RolledBack{reasons}, fmt.Errorf("putting back what was in force before: %w", err), end)
 }
 
 func (x *transaction) done() error { return x.tree.keep("pending", nil) }
@@ -290,8 +300,17 @@ func (x *transaction) change(ctx context.Context, lines <-chan string, p Plan, f
 	if _, err := x.tree.write(files); err != nil {
 		return w, err
 	}
+	var refusals []error
 	for _, s := range p.Steps {
-		if err := x.do(ctx, s); err != nil {
+		err := x.do(ctx, s)
+		var refused *ami.Refused
+		if errors.As(err, &refused) {
+			// What can be done of the rest is done: on the way back nothing
+			// better can be.
+			refusals = append(refusals, err)
+			continue
+		}
+		if err != nil {
 			w.settle(ctx, quiet)
 			return w, err
 		}
@@ -300,7 +319,18 @@ func (x *transaction) change(ctx context.Context, lines <-chan string, p Plan, f
 	if _, err := x.asterisk.Do(ctx, ami.NewAction("Ping")); err != nil {
 		return w, fmt.Errorf("no answer from Asterisk any more: %w", err)
 	}
-	return w, nil
+	return w, errors.Join(refusals...)
+}
+
+// again has a module that is loaded already read its files, if it has any.
+func (x *transaction) again(ctx context.Context, s Step) error {
+	s.Operation = Reload
+	err := x.do(ctx, s)
+	var refused *ami.Refused
+	if errors.As(err, &refused) && strings.Contains(refused.Reason, "does not support reload") {
+		return nil
+	}
+	return err
 }
 
 // do does one step.
@@ -311,9 +341,15 @@ func (x *transaction) do(ctx context.Context, s Step) error {
 	case Reload:
 		action = ami.NewAction("Reload", "Module", s.Module)
 	case Load:
+		// One that the files left out for a while was not unloaded.
+		if _, err := x.asterisk.Do(ctx, ami.NewAction("ModuleCheck", "Module", strings.TrimSuffix(s.Module, ".so"))); err == nil {
+			return x.again(ctx, s)
+		}
 		action = ami.NewAction("ModuleLoad", "LoadType", "load", "Module", s.Module)
 	case RestartPorts:
 		action = ami.NewAction("DAHDIRestart")
+	case SyncAgents:
+		action = ami.NewAction("Command", "Command", "channel originate Local/"+syncExtension+"@"+startedContext+" application Wait 1")
 	case Restart:
 		if x.Restart == nil {
 			return errors.New("nobody here may restart Asterisk")
@@ -338,6 +374,11 @@ func (x *transaction) do(ctx context.Context, s Step) error {
 				continue
 			case <-ctx.Done():
 			}
+		}
+		if err != nil && refused != nil && s.Operation == SyncAgents {
+			// Agents get them when they log in again.
+			x.Log.WarnContext(ctx, "agents who are logged in keep the queues that they had", "error", err)
+			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.Text("en"), err)

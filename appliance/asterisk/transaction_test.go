@@ -33,7 +33,8 @@ type fake struct {
 	dead     bool
 	die      string // the module whose reload kills it
 	refuse   string // the module that refuses to read anew
-	busy     int    // so many reloads are refused since another is in progress
+	loaded   map[string]bool
+	busy     int // so many reloads are refused since another is in progress
 }
 
 func (f *fake) WaitUp(context.Context) error { return nil }
@@ -58,6 +59,16 @@ func (f *fake) Do(_ context.Context, a ami.Action) (*ami.Message, error) {
 			f.busy--
 			return nil, &ami.Refused{Action: "Reload", Reason: "A reload is in progress"}
 		}
+	case "ModuleCheck":
+		if f.loaded[module+".so"] {
+			return &ami.Message{}, nil
+		}
+		return nil, &ami.Refused{Action: a.Name, Reason: "Module not loaded"}
+	case "ModuleLoad":
+		if f.loaded[module] {
+			return nil, &ami.Refused{Action: a.Name, Reason: "Could not load module."}
+		}
+		f.loaded[module] = true
 	case "Ping":
 		return &ami.Message{}, nil
 	}
@@ -66,6 +77,7 @@ func (f *fake) Do(_ context.Context, a ami.Action) (*ami.Message, error) {
 		f.dead = true
 		return nil, ami.ErrBroken
 	case f.refuse:
+		f.refuse = "" // once
 		return nil, &ami.Refused{Action: a.Name, Reason: "An unknown error occurred"}
 	}
 	for _, r := range readers {
@@ -107,7 +119,7 @@ func stand(t interface {
 	Helper()
 }, dir string, start conf) (*fake, *Applier) {
 	t.Helper()
-	f := &fake{dir: dir, read: conf{}, log: make(chan string, 1000)}
+	f := &fake{dir: dir, read: conf{}, loaded: map[string]bool{}, log: make(chan string, 1000)}
 	a := &Applier{Log: slog.New(slog.DiscardHandler), Dir: dir, Quiet: 200 * time.Millisecond,
 		Connect: func(context.Context) (Manager, func(), error) { return nil, nil, ErrNotRunning },
 		Listen:  func(context.Context) (<-chan string, error) { return f.log, nil },
@@ -181,9 +193,9 @@ func TestRollBack(t *testing.T) {
 				if diff := cmp.Diff(was, on(t, a)); diff != "" {
 					t.Errorf("the files (-want +got):\n%s", diff)
 				}
-				if f.refuse != "" || f.die != "" {
+				if f.die != "" {
 					// It could not be told; whoever applies next does it.
-					f.refuse, f.die, f.dead = "", "", false
+					f.die, f.dead = "", false
 					if _, err := a.Apply(t.Context(), was, IfFree); err != nil {
 						t.Fatal(err)
 					}
@@ -256,6 +268,25 @@ func TestCallsThatWouldEnd(t *testing.T) {
 		defer cancel()
 		if _, err := a.Apply(waiting, files("asterisk.conf", "a=1"), Idle); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a wait that was given up: %v", err)
+		}
+	})
+}
+
+// A module that is no longer wanted stays loaded; when it is wanted again, it
+// reads what its file says then.
+func TestModuleThatComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, a := stand(t, t.TempDir(), files())
+		with := func(text string) conf {
+			return files("modules.conf", string(files()["modules.conf"])+"load = app_confbridge.so\n", "confbridge.conf", text)
+		}
+		for _, next := range []conf{with("a=1"), files(), with("a=2"), files(), with("a=3")} {
+			if _, err := a.Apply(t.Context(), next, IfFree); err != nil {
+				t.Fatal(err)
+			}
+			if want := next["confbridge.conf"]; want != nil && string(f.read["confbridge.conf"]) != string(want) {
+				t.Errorf("Asterisk works by %q, want %q", f.read["confbridge.conf"], want)
+			}
 		}
 	})
 }

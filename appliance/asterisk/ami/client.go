@@ -245,7 +245,11 @@ func (c *Client) ask(ctx context.Context, a Action, p *pending) ([]*Message, err
 		return nil, fmt.Errorf("%s: %w", a.Name, err)
 	}
 	if r := msgs[0]; equalKey(r.Get("Response"), "Error") {
-		return nil, &Refused{Action: a.Name, Reason: r.Get("Message")}
+		reason := r.Get("Message")
+		for line := range r.Values("Output") { // of a command
+			reason += "; " + string(line)
+		}
+		return nil, &Refused{Action: a.Name, Reason: reason}
 	}
 	return msgs, nil
 }
