@@ -1,6 +1,7 @@
 package site
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"switchroom/appliance/asterisk"
 	"switchroom/provisioning"
 	"switchroom/provisioning/asteriskconf"
+	"switchroom/provisioning/freepbx"
 )
 
 // ErrUsage asks for the list of the commands.
@@ -61,7 +63,8 @@ func Usage(language string) string {
 		{"diff [A [B]]", "what is different; files, or numbers of revisions", "比较两份配置（文件或版本号）"},
 		{"apply [-plan] [-now|-idle] [-author A] [-comment C] [FILE]", "bring a document into force", "使配置生效"},
 		{"export [-revision N] [FILE]", "write a document", "导出配置"},
-		{"import [the options of apply] FILE", "apply a document of another version", "导入配置"},
+		{"import [the options of apply] FILE", "apply a document of another version", "导入旧版本的配置"},
+		{"import [the options of apply] [-extensions CSV] [-dids CSV]", "add what FreePBX has exported", "导入 FreePBX 导出的分机和呼入路由"},
 		{"revisions [-json] [-n COUNT]", "who changed what, and when", "列出历史版本"},
 		{"revert [the options of apply] N", "back to a revision", "恢复到某一版本"},
 	}
@@ -352,22 +355,88 @@ func (c *Commands) apply(ctx context.Context, f *flag.FlagSet, args []string) er
 
 func (c *Commands) importFile(ctx context.Context, f *flag.FlagSet, args []string) error {
 	a := c.applying(f)
-	if err := parse(f, args, 1, 1); err != nil {
+	extensions := f.String("extensions", "", "a list of extensions that FreePBX has exported, as CSV")
+	dids := f.String("dids", "", "a list of DIDs that FreePBX has exported, as CSV")
+	if err := parse(f, args, 0, 1); err != nil {
 		return err
 	}
-	data, err := c.input(f.Arg(0))
+	var site provisioning.Site
+	var err error
+	switch lists := *extensions != "" || *dids != ""; {
+	case lists == (f.NArg() == 1):
+		return ErrUsage
+	case lists:
+		site, err = c.fromFreePBX(ctx, *extensions, *dids)
+	default:
+		// Of an earlier version, perhaps: it is kept as this firmware writes it.
+		var data []byte
+		if data, err = c.input(f.Arg(0)); err == nil {
+			site, err = provisioning.Parse(data)
+		}
+	}
 	if err != nil {
 		return err
 	}
-	site, err := provisioning.Parse(data)
+	data, err := site.Format()
 	if err != nil {
-		return err
-	}
-	// Of an earlier version, perhaps: it is kept as this firmware writes it.
-	if data, err = site.Format(); err != nil {
 		return err
 	}
 	return c.bring(ctx, data, a)
+}
+
+// fromFreePBX is the document in force with what FreePBX has exported:
+// extensions take the place of those with their numbers, and routes come
+// before those that are there. What could not be taken over is told.
+func (c *Commands) fromFreePBX(ctx context.Context, extensions, dids string) (provisioning.Site, error) {
+	var added []provisioning.Extension
+	var routes []provisioning.InboundRoute
+	read := func(name string, take func(io.Reader) ([]freepbx.Problem, error)) error {
+		if name == "" {
+			return nil
+		}
+		data, err := c.input(name)
+		if err != nil {
+			return err
+		}
+		problems, err := take(bytes.NewReader(data))
+		for _, p := range problems {
+			c.say(c.stderr, "%s, row %d, %s: %s", "%s 第 %d 行 %s：%s", name, p.Row, p.Column, p.Text(c.language))
+		}
+		return err
+	}
+	err := read(extensions, func(r io.Reader) (problems []freepbx.Problem, err error) {
+		added, problems, err = freepbx.Extensions(r)
+		return problems, err
+	})
+	if err == nil {
+		err = read(dids, func(r io.Reader) (problems []freepbx.Problem, err error) {
+			routes, problems, err = freepbx.DIDs(r)
+			return problems, err
+		})
+	}
+	if err != nil {
+		return provisioning.Site{}, err
+	}
+	documents, err := c.documents(ctx, "")
+	if err != nil {
+		return provisioning.Site{}, err
+	}
+	site, err := provisioning.Parse(documents[0])
+	if err != nil {
+		return provisioning.Site{}, err
+	}
+	for _, e := range added {
+		same := func(x provisioning.Extension) bool { return x.Number == e.Number }
+		if i := slices.IndexFunc(site.Extensions, same); i >= 0 {
+			site.Extensions[i] = e
+		} else {
+			site.Extensions = append(site.Extensions, e)
+		}
+	}
+	if len(routes) > 0 {
+		site.Inbound = append(routes, site.Inbound...)
+	}
+	return site, nil
 }
 
 func (c *Commands) revert(ctx context.Context, f *flag.FlagSet, args []string) error {
@@ -418,9 +487,21 @@ func (c *Commands) bring(ctx context.Context, data []byte, a applying) error {
 	if err != nil {
 		return err
 	}
+	c.warn(ctx, data)
 	c.tellPlan(plan)
 	c.say(c.stdout, "revision %d is in force", "版本 %d 已生效", rev.Number)
 	return nil
+}
+
+// warn tells what works, but perhaps not as the owner thinks.
+func (c *Commands) warn(ctx context.Context, data []byte) {
+	site, err := provisioning.Parse(data)
+	if err != nil {
+		return // it was told
+	}
+	for _, w := range site.Warnings(c.service.Ports(ctx)) {
+		c.say(c.stderr, "note: %s", "提示：%s", w.String(c.language))
+	}
 }
 
 func (c *Commands) tellPlan(p asterisk.Plan) {
