@@ -257,6 +257,7 @@ exten = _X!,1,Set(WHO=${FILTER(0-9,${EXTEN})})
 [listen]
 ; The agent at this telephone listens to another's call; 5 whispers and 6 joins in, for who may.
 exten = _X!,1,GotoIf($[0${DIALPLAN_EXISTS(right-listen,${IF($["${AGENT}" = ""]?nobody:${AGENT})},1)}]?may)
+ same = n,Progress()
  same = n,Playback(switchroom/not-allowed,noanswer)
  same = n,Hangup(21)
  same = n(may),Set(DESK=${FILTER(0-9,${DB(agent/${EXTEN}/seat)})})

@@ -24,7 +24,7 @@ func (r renderer) asterisk() []byte {
 	f.set("astrundir", runDir, "")
 	f.section("options")
 	f.set("systemname", "switchroom", "in front of every call's unique id")
-	f.set("defaultlanguage", sounds(r.site.Language), "the folder of the prompts")
+	f.set("defaultlanguage", soundsEN, "the folder of the prompts; every telephone, line and trunk has its own, so that this need not change")
 	f.set("sounds_search_custom_dir", "yes", "the owner's own voice, custom/…, comes before ours")
 	f.set("entityid", "02:00:00:00:00:01", "else Asterisk looks for a network card and complains of none")
 	f.set("nocolor", "yes", "output goes to a log, not to a person")
@@ -44,7 +44,7 @@ type moduleGroup struct{ why, names string }
 var modules = []moduleGroup{
 	{"the dial plan and its applications",
 		"pbx_config app_dial app_queue app_echo app_playback app_playtones app_read app_stack app_exec app_while app_db app_originate " +
-			"app_softhangup app_celgenuserevent app_mixmonitor app_directed_pickup app_sayunixtime app_bridgewait app_chanspy"},
+			"app_softhangup app_celgenuserevent app_mixmonitor app_directed_pickup app_sayunixtime app_bridgewait app_chanspy res_clioriginate"},
 	{"functions of the dial plan",
 		"func_callerid func_channel func_cut func_db func_devstate func_dialplan func_global func_groupcount func_hangupcause func_lock " +
 			"func_logic func_math func_rand func_strings func_timeout"},

@@ -52,7 +52,7 @@ func (r renderer) extensions() []byte {
 	f.context("ends", "How a call ends that leads nowhere.")
 	f.exten("hangup", "Hangup(16)")
 	f.exten("busy", "Busy(10)", "Hangup(17)")
-	f.exten("unavailable", "Playback(switchroom/unavailable,noanswer)", "Hangup(20)")
+	f.exten("unavailable", "Progress()", "Playback(switchroom/unavailable,noanswer)", "Hangup(20)")
 	f.context("not-reached", "A telephone was called and did not answer: the caller hears why.")
 	f.exten("BUSY", "Busy(60)")
 	f.exten("_[A-Z].", "Congestion(60)")
@@ -86,7 +86,7 @@ func (r renderer) phones(f *file) {
 		f.exten(p, "Goto(nowhere,s,1)")
 	}
 	f.context("nowhere", "There is no such number.")
-	f.exten("s", "Playtones(unobtainable)", "Wait(60)", "Hangup(1)")
+	f.exten("s", "Progress()", "Playtones(unobtainable)", "Wait(60)", "Hangup(1)")
 }
 
 // usedClasses are the classes that some telephone has.

@@ -104,7 +104,7 @@ func (r renderer) route(f *file, i int, in provisioning.InboundRoute) {
 	f.context(fmt.Sprintf("route-%d", i+1), "")
 	priority := ""
 	if in.Priority > 0 {
-		priority = fmt.Sprintf("Set(PRIORITY=${IF($[0${PRIORITY} > %d]?${PRIORITY}:%d)})", in.Priority, in.Priority)
+		priority = fmt.Sprintf("Set(RANK=${IF($[0${RANK} > %d]?${RANK}:%d)})", in.Priority, in.Priority)
 	}
 	record := ""
 	if r.records("inbound") {
@@ -162,7 +162,7 @@ func (r renderer) incoming(f *file) {
 	f.context("vip", "Callers who come first.")
 	var direct []provisioning.VIPCaller
 	for _, v := range r.site.VIP {
-		steps := []string{fmt.Sprintf("Set(PRIORITY=%d)", v.Priority)}
+		steps := []string{fmt.Sprintf("Set(RANK=%d)", v.Priority)}
 		if v.Name != "" {
 			steps = append(steps, "Set(CALLERID(name)="+v.Name+")")
 		}

@@ -34,6 +34,7 @@ type way struct {
 	dial  string // with ${OUT}
 	calls int    // at a time; 0: as many as there are lines
 	shown string // the number that it shows
+	trunk string // its endpoint, if it is a trunk
 	ports []int  // of its lines, if it has lines
 	limit int    // seconds; 0: none of its own
 }
@@ -42,7 +43,7 @@ func (r renderer) way(v provisioning.Via) (way, bool) {
 	number := v.Prepend + "${OUT}"
 	for _, t := range r.site.Trunks {
 		if t.Name == v.Way {
-			return way{name: t.Name, dial: "PJSIP/" + number + "@trunk-" + t.Name, calls: t.MaxCalls, shown: onlyDigits(t.CallerID)}, true
+			return way{name: t.Name, trunk: "trunk-" + t.Name, dial: "PJSIP/" + number + "@trunk-" + t.Name, calls: t.MaxCalls, shown: onlyDigits(t.CallerID)}, true
 		}
 	}
 	// w: half a second, in which the exchange notices that the line is taken.
@@ -112,8 +113,11 @@ func (r renderer) outbound(f *file) {
 				continue
 			}
 			limit := cmp.Or(w.limit, 86400)
-			steps = append(steps,
-				fmt.Sprintf("Gosub(way,s,1(%s,%s,%d,%s,%d,%d))", w.name, w.dial, w.calls, w.shown, money(v.CostPerMinute), limit),
+			try := fmt.Sprintf("Gosub(way,s,1(%s,%s,%d,%s,%d,%d))", w.name, w.dial, w.calls, w.shown, money(v.CostPerMinute), limit)
+			if w.trunk != "" { // one that is known to be down is passed over without a try
+				try = fmt.Sprintf("ExecIf($[${LEN(${PJSIP_DIAL_CONTACTS(%s)})} > 0]?%s)", w.trunk, try)
+			}
+			steps = append(steps, try,
 				`GotoIf($["${AGAIN}" = ""]?outside-failed,s,1)`)
 		}
 		f.exten(o.Name, append(steps, "Goto(outside-failed,s,1)")...)
@@ -134,10 +138,10 @@ func (r renderer) outbound(f *file) {
 	f.context("outside-failed", "A call to outside that came to nothing: the caller hears why.")
 	f.exten("s", `GotoIf($["${DIALSTATUS}" = "BUSY"]?busy)`, `GotoIf($["${DIALSTATUS}" = "NOANSWER"]?quiet)`,
 		`GotoIf($["${HANGUPCAUSE}" = "1"]?nowhere,s,1)`,
-		"Playback(switchroom/lines-busy,noanswer)", "Hangup(34)", "busy: Busy(60)", "quiet: Congestion(60)")
-	f.exten("forbidden", "Playback(switchroom/not-allowed,noanswer)", "Hangup(21)")
-	f.exten("calls", "Playback(switchroom/limit-calls,noanswer)", "Hangup(21)")
-	f.exten("spent", "Playback(switchroom/limit-minutes,noanswer)", "Hangup(21)")
+		"Progress()", "Playback(switchroom/lines-busy,noanswer)", "Hangup(34)", "busy: Busy(60)", "quiet: Congestion(60)")
+	f.exten("forbidden", "Progress()", "Playback(switchroom/not-allowed,noanswer)", "Hangup(21)")
+	f.exten("calls", "Progress()", "Playback(switchroom/limit-calls,noanswer)", "Hangup(21)")
+	f.exten("spent", "Progress()", "Playback(switchroom/limit-minutes,noanswer)", "Hangup(21)")
 	l := r.site.Limits
 	f.text(strings.NewReplacer("@CALLS@", strconv.Itoa(l.Calls), "@LONGEST@", strconv.Itoa(cmp.Or(l.CallMinutes*60, 86400)),
 		"@SECONDS@", strconv.Itoa(l.MinutesPerDay*60), "@COST@", strconv.Itoa(money(l.CostPerDay)), "@TZ@", r.site.TimeZone).Replace(outboundSubs))
@@ -181,6 +185,7 @@ exten = s,1,Gosub(class-limits,${CLASS},1)
  same = n,Set(GROUP(outside)=all)
  same = n,GotoIf($[@CALLS@ > 0 & ${GROUP_COUNT(all@outside)} > @CALLS@]?outside-failed,calls,1)
  same = n,Set(GRANT=0)
+ same = n,Set(AGAIN=yes)
  same = n,Set(CHANNEL(hangup_handler_push)=spend-caller,s,1)
  same = n,Return()
 

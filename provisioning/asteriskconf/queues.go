@@ -23,8 +23,13 @@ func (r renderer) queues() []byte {
 	f.set("log_membername_as_agent", "yes", "the queue log has the agent's number")
 	// An idle analog port is UNKNOWN where no hint stands between, so that must
 	// not be in this list. Nor `penalty`: who missed a call has a high one.
-	empty := strings.Join([]string{"paused", "invalid", "unavailable"}, ",")
 	for _, q := range r.site.Queues {
+		empty := "paused,invalid,unavailable"
+		if len(r.pool(&q)) > 0 {
+			// Who is always connected is "unavailable" for five seconds after
+			// every call; that nobody is there is looked at before.
+			empty = "paused,invalid"
+		}
 		f.section(q.Number)
 		f.set("strategy", strategies[q.Strategy], q.Name)
 		f.set("timeout", strconv.Itoa(q.RingSeconds), "seconds a member's telephone rings")
@@ -72,6 +77,17 @@ func (r renderer) queues() []byte {
 
 // seat is where a queue finds the state of an extension.
 func seat(extension string) string { return "hint:" + extension + "@seats" }
+
+// pool are the agents of a queue who are always connected.
+func (r renderer) pool(q *provisioning.Queue) []string {
+	var out []string
+	for _, m := range r.site.QueueMembers(q) {
+		if m.Agent.AlwaysConnected {
+			out = append(out, m.Agent.Number)
+		}
+	}
+	return out
+}
 
 // penalties are those that a queue's agents have, in order.
 func (r renderer) penalties(q *provisioning.Queue) []int {
@@ -144,13 +160,21 @@ func (r renderer) queueContexts(f *file) {
 			fmt.Sprintf("Set(__RINGS=%d)", q.RingSeconds),
 			fmt.Sprintf("Set(__MISSES=%d)", q.MissedPause),
 			`ExecIf($["${CALLER_LANGUAGE}" = ""]?Set(__CALLER_LANGUAGE=${CHANNEL(language)}))`,
-			"Set(QUEUE_PRIO=${IF($[0${PRIORITY} > 0]?${PRIORITY}:0)})",
-			most,
+			"Set(QUEUE_PRIO=${IF($[0${RANK} > 0]?${RANK}:0)})",
+			most)
+		if pool := r.pool(&q); len(pool) > 0 {
+			steps = append(steps, "Set(THERE=${QUEUE_MEMBER("+q.Number+",logged)})")
+			for _, a := range pool {
+				steps = append(steps, `ExecIf($["${AGENT(`+a+`:status)}" = "LOGGEDIN"]?Set(THERE=1))`)
+			}
+			steps = append(steps, "Set(QUEUESTATUS=JOINEMPTY)", "GotoIf($[${THERE} = 0]?over)")
+		}
+		steps = append(steps,
 			"Queue("+q.Number+",ci"+r.options("t", "h")+",,,"+wait+",,,"+rule+",${PLACE}) ; t, h: the member has codes, the caller has none; i: no telephone sends callers elsewhere",
 			"Set(PLACE=)",
 			// The agent had hung up before the caller heard the number to its end.
 			`GotoIf($["${DB_DELETE(lost/${CALLREF})}" = "1"]?lost)`,
-			"CELGenUserEvent(QUEUE,queue="+q.Number+"&result=${QUEUESTATUS})",
+			"over: CELGenUserEvent(QUEUE,queue="+q.Number+"&result=${QUEUESTATUS})",
 			`Goto(queue-`+q.Number+`,x${QUEUESTATUS},1)`,
 			"lost: Set(PLACE=1)", "Goto(again)")
 		f.exten(q.Number, steps...)

@@ -112,6 +112,7 @@ func (r renderer) confbridge() []byte {
 		f.section("room-" + c.Number)
 		f.set("type", "bridge", c.Name)
 		f.set("max_members", strconv.Itoa(c.MaxMembers), "")
+		f.set("language", sounds(r.site.Language), "of what the whole room hears")
 	}
 	user := func(name, why string, settings ...string) {
 		f.section(name)
