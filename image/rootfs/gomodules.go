@@ -94,6 +94,11 @@ func goComponent(path, version, dir string) (Component, error) {
 	if c.Licence == "" && len(c.Texts) == 0 {
 		return Component{}, fmt.Errorf("%s %s has no licence text in %s", path, version, dir)
 	}
-	delete(c.Texts, "LICENSE") // never two under the name that the main text gets
+	// Never two under the name that the main text gets; one that nobody recognises is the main text all
+	// the same.
+	if c.Licence == "" {
+		c.Licence = c.Texts["LICENSE"]
+	}
+	delete(c.Texts, "LICENSE")
 	return c, nil
 }

@@ -91,10 +91,17 @@ func debianLicence(s string) (expression string, refs []string) {
 	return b.String(), refs
 }
 
+// spdxHeader is a licence that a text names itself
+// (https://spdx.github.io/spdx-spec/v2.3/using-SPDX-short-identifiers-in-source-files/).
+var spdxHeader = regexp.MustCompile(`SPDX-License-Identifier: ([A-Za-z0-9.+-]+(?: (?:AND|OR) [A-Za-z0-9.+-]+)*)`)
+
 // textLicence recognises the licences that Go modules come under by phrases
 // of their texts.
 func textLicence(text string) string {
 	t := strings.Join(strings.Fields(text), " ")
+	if m := spdxHeader.FindStringSubmatch(t); m != nil {
+		return m[1]
+	}
 	has := func(s string) bool { return strings.Contains(t, s) }
 	switch {
 	case has("Apache License") && has("Version 2.0"):
@@ -107,7 +114,7 @@ func textLicence(text string) string {
 		return "BSD-2-Clause"
 	case has("Permission to use, copy, modify, and/or distribute this software"), has("Permission to use, copy, modify, and distribute this software"):
 		return "ISC"
-	case has("Permission is hereby granted, free of charge"):
+	case has("Permission is hereby granted, free of charge"), has("PERMISSION is hereby granted, free of charge"):
 		return "MIT"
 	}
 	return noAssertion

@@ -3,6 +3,7 @@ package rootfs
 import (
 	"bytes"
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,17 +38,21 @@ func TestLicenceOf(t *testing.T) {
 
 func TestTextLicence(t *testing.T) {
 	for want, text := range map[string]string{
-		"Apache-2.0":   "Apache License\n   Version 2.0, January 2004",
-		"MIT":          "Permission is hereby granted,\nfree of charge, to any person",
-		"BSD-3-Clause": "Redistribution and use in source\nand binary forms ... Neither the name of",
-		"BSD-2-Clause": "Redistribution and use in source and binary forms",
-		"MPL-2.0":      "Mozilla Public License, version 2.0",
-		"ISC":          "Permission to use, copy, modify, and/or distribute this software",
-		noAssertion:    "All rights reserved.",
+		"Apache-2.0":                   "Apache License\n   Version 2.0, January 2004",
+		"MIT":                          "Permission is hereby granted,\nfree of charge, to any person",
+		"BSD-3-Clause OR GPL-2.0-only": "/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */\n\nUnless otherwise stated",
+		"BSD-3-Clause":                 "Redistribution and use in source\nand binary forms ... Neither the name of",
+		"BSD-2-Clause":                 "Redistribution and use in source and binary forms",
+		"MPL-2.0":                      "Mozilla Public License, version 2.0",
+		"ISC":                          "Permission to use, copy, modify, and/or distribute this software",
+		noAssertion:                    "All rights reserved.",
 	} {
 		if got := textLicence(text); got != want {
 			t.Errorf("textLicence(%q) = %s; want %s", text, got, want)
 		}
+	}
+	if got := textLicence("PERMISSION is hereby granted, free of charge, to any person"); got != "MIT" {
+		t.Errorf("MIT in capitals is taken for %s", got)
 	}
 }
 
@@ -114,5 +119,15 @@ func TestAddLicences(t *testing.T) {
 	}
 	if err := AddLicences(new(Tree), []Component{{Kind: "deb", Name: "bare"}}); err == nil {
 		t.Error("a component without a licence text was taken")
+	}
+}
+
+// A text that nobody recognises is a text all the same.
+func TestGoComponentUnknownLicence(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "LICENSE"), "Do as you please.")
+	c, err := goComponent("example.org/odd", "v1.0.0", dir)
+	if err != nil || c.Licence != "Do as you please." || len(c.Texts) != 0 {
+		t.Errorf("%+v, %v; want the text", c, err)
 	}
 }
