@@ -400,7 +400,7 @@ func (c *Commands) fromFreePBX(ctx context.Context, extensions, dids string) (pr
 		}
 		problems, err := take(bytes.NewReader(data))
 		for _, p := range problems {
-			c.say(c.stderr, "%s, row %d, %s: %s", "%s 第 %d 行 %s：%s", name, p.Row, p.Column, p.Text(c.language))
+			c.say(c.stderr, "%s, %s", "%s %s", name, p.Text(c.language))
 		}
 		return err
 	}
