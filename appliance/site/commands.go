@@ -15,13 +15,16 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"golang.org/x/tools/txtar"
 
 	"switchroom/appliance/asterisk"
 	"switchroom/provisioning"
 	"switchroom/provisioning/asteriskconf"
+	"switchroom/provisioning/calendar"
 	"switchroom/provisioning/freepbx"
+	"switchroom/provisioning/schema"
 )
 
 // ErrUsage asks for the list of the commands.
@@ -62,9 +65,10 @@ func Usage(language string) string {
 		{"render [-file NAME] [-o DIR] [FILE]", "what Asterisk would get", "显示将交给 Asterisk 的配置"},
 		{"diff [A [B]]", "what is different; files, or numbers of revisions", "比较两份配置（文件或版本号）"},
 		{"apply [-plan] [-now|-idle] [-author A] [-comment C] [FILE]", "bring a document into force", "使配置生效"},
-		{"export [-revision N] [FILE]", "write a document", "导出配置"},
+		{"export [-full] [-revision N] [FILE]", "write a document", "导出配置"},
 		{"import [the options of apply] FILE", "apply a document of another version", "导入旧版本的配置"},
-		{"import [the options of apply] [-extensions CSV] [-dids CSV]", "add what FreePBX has exported", "导入 FreePBX 导出的分机和呼入路由"},
+		{"import [the options of apply] [-extensions CSV] [-dids CSV] [-holidays ICS]", "put in what FreePBX has exported, and holidays", "导入 FreePBX 导出的分机和呼入路由、节假日"},
+		{"schema", "the JSON Schema of documents", "配置文件的 JSON Schema"},
 		{"revisions [-json] [-n COUNT]", "who changed what, and when", "列出历史版本"},
 		{"revert [the options of apply] N", "back to a revision", "恢复到某一版本"},
 	}
@@ -87,7 +91,7 @@ func (c *Commands) Run(ctx context.Context, args []string, stdout, stderr io.Wri
 	c.stdout, c.stderr, c.language = stdout, stderr, Language(os.Getenv)
 	commands := map[string]func(context.Context, *flag.FlagSet, []string) error{
 		"validate": c.validate, "render": c.render, "diff": c.diff, "apply": c.apply, "export": c.export,
-		"import": c.importFile, "revisions": c.revisions, "revert": c.revert,
+		"import": c.importFile, "revisions": c.revisions, "revert": c.revert, "schema": c.schema,
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		fmt.Fprint(stderr, Usage(c.language))
@@ -355,19 +359,22 @@ func (c *Commands) apply(ctx context.Context, f *flag.FlagSet, args []string) er
 
 func (c *Commands) importFile(ctx context.Context, f *flag.FlagSet, args []string) error {
 	a := c.applying(f)
-	extensions := f.String("extensions", "", "a list of extensions that FreePBX has exported, as CSV")
-	dids := f.String("dids", "", "a list of DIDs that FreePBX has exported, as CSV")
+	var l lists
+	f.StringVar(&l.extensions, "extensions", "", "a list of extensions that FreePBX has exported, as CSV")
+	f.StringVar(&l.dids, "dids", "", "a list of DIDs that FreePBX has exported, as CSV")
+	f.StringVar(&l.holidays, "holidays", "", "a calendar of holidays, as iCalendar: of this year and the next two")
+	f.StringVar(&l.calendar, "calendar", "holidays", "the name that the calendar has in the document")
 	if err := parse(f, args, 0, 1); err != nil {
 		return err
 	}
+	if l.any() == (f.NArg() == 1) {
+		return ErrUsage
+	}
 	var site provisioning.Site
 	var err error
-	switch lists := *extensions != "" || *dids != ""; {
-	case lists == (f.NArg() == 1):
-		return ErrUsage
-	case lists:
-		site, err = c.fromFreePBX(ctx, *extensions, *dids)
-	default:
+	if l.any() {
+		site, err = c.with(ctx, l)
+	} else {
 		// Of an earlier version, perhaps: it is kept as this firmware writes it.
 		var data []byte
 		if data, err = c.input(f.Arg(0)); err == nil {
@@ -384,59 +391,71 @@ func (c *Commands) importFile(ctx context.Context, f *flag.FlagSet, args []strin
 	return c.bring(ctx, data, a)
 }
 
-// fromFreePBX is the document in force with what FreePBX has exported:
-// extensions take the place of those with their numbers, and routes come
-// before those that are there. What could not be taken over is told.
-func (c *Commands) fromFreePBX(ctx context.Context, extensions, dids string) (provisioning.Site, error) {
-	var added []provisioning.Extension
-	var routes []provisioning.InboundRoute
-	read := func(name string, take func(io.Reader) ([]freepbx.Problem, error)) error {
+// lists are files of others that hold a part of a document.
+type lists struct{ extensions, dids, holidays, calendar string }
+
+func (l lists) any() bool { return l.extensions+l.dids+l.holidays != "" }
+
+// with is the document in force with what the files hold put in. What could
+// not be taken over is told.
+func (c *Commands) with(ctx context.Context, l lists) (site provisioning.Site, err error) {
+	// What the person named is read before the person's rights are given up.
+	texts := map[string][]byte{}
+	for _, name := range []string{l.extensions, l.dids, l.holidays} {
 		if name == "" {
-			return nil
+			continue
 		}
-		data, err := c.input(name)
-		if err != nil {
-			return err
+		if texts[name], err = c.input(name); err != nil {
+			return site, err
 		}
-		problems, err := take(bytes.NewReader(data))
-		for _, p := range problems {
-			c.say(c.stderr, "%s, %s", "%s %s", name, p.Text(c.language))
-		}
-		return err
-	}
-	err := read(extensions, func(r io.Reader) (problems []freepbx.Problem, err error) {
-		added, problems, err = freepbx.Extensions(r)
-		return problems, err
-	})
-	if err == nil {
-		err = read(dids, func(r io.Reader) (problems []freepbx.Problem, err error) {
-			routes, problems, err = freepbx.DIDs(r)
-			return problems, err
-		})
-	}
-	if err != nil {
-		return provisioning.Site{}, err
 	}
 	documents, err := c.documents(ctx, "")
 	if err != nil {
-		return provisioning.Site{}, err
+		return site, err
 	}
-	site, err := provisioning.Parse(documents[0])
-	if err != nil {
-		return provisioning.Site{}, err
+	if site, err = provisioning.Parse(documents[0]); err != nil {
+		return site, err
 	}
-	for _, e := range added {
-		same := func(x provisioning.Extension) bool { return x.Number == e.Number }
-		if i := slices.IndexFunc(site.Extensions, same); i >= 0 {
-			site.Extensions[i] = e
-		} else {
-			site.Extensions = append(site.Extensions, e)
+	if l.extensions != "" {
+		list, problems, err := freepbx.Extensions(bytes.NewReader(texts[l.extensions]))
+		tellAll(c, l.extensions, problems)
+		if err != nil {
+			return site, fmt.Errorf("%s: %w", l.extensions, err)
 		}
+		site = site.WithExtensions(list)
 	}
-	if len(routes) > 0 {
-		site.Inbound = append(routes, site.Inbound...)
+	if l.dids != "" {
+		list, problems, err := freepbx.DIDs(bytes.NewReader(texts[l.dids]))
+		tellAll(c, l.dids, problems)
+		if err != nil {
+			return site, fmt.Errorf("%s: %w", l.dids, err)
+		}
+		site = site.WithInbound(list)
+	}
+	if l.holidays != "" {
+		zone, err := time.LoadLocation(site.TimeZone)
+		if err != nil {
+			return site, err
+		}
+		year := time.Now().In(zone).Year()
+		holidays, skipped, err := calendar.Read(bytes.NewReader(texts[l.holidays]), l.calendar,
+			time.Date(year, 1, 1, 0, 0, 0, 0, zone), time.Date(year+calendarYears, 12, 31, 0, 0, 0, 0, zone), zone)
+		tellAll(c, l.holidays, skipped)
+		if err != nil {
+			return site, fmt.Errorf("%s: %w", l.holidays, err)
+		}
+		site = site.WithCalendar(holidays)
 	}
 	return site, nil
+}
+
+// calendarYears is how many years after this one a calendar is read for.
+const calendarYears = 2
+
+func tellAll[T Trouble](c *Commands, file string, troubles []T) {
+	for _, t := range troubles {
+		fmt.Fprintf(c.stderr, "%s: %s\n", file, t.Text(c.language))
+	}
 }
 
 func (c *Commands) revert(ctx context.Context, f *flag.FlagSet, args []string) error {
@@ -513,6 +532,7 @@ func (c *Commands) tellPlan(p asterisk.Plan) {
 
 func (c *Commands) export(ctx context.Context, f *flag.FlagSet, args []string) error {
 	number := f.Int64("revision", 0, "this one, and not the one in force")
+	full := f.Bool("full", false, "with everything that has its default")
 	if err := parse(f, args, 0, 1); err != nil {
 		return err
 	}
@@ -532,7 +552,24 @@ func (c *Commands) export(ctx context.Context, f *flag.FlagSet, args []string) e
 	if err != nil {
 		return err
 	}
+	if *full {
+		site, err := provisioning.Parse(data[0])
+		if err != nil {
+			return err
+		}
+		if data[0], err = site.FormatFull(); err != nil {
+			return err
+		}
+	}
 	_, err = out.Write(data[0])
+	return err
+}
+
+func (c *Commands) schema(_ context.Context, f *flag.FlagSet, args []string) error {
+	if err := parse(f, args, 0, 0); err != nil {
+		return err
+	}
+	_, err := c.stdout.Write(schema.JSON())
 	return err
 }
 

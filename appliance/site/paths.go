@@ -1,11 +1,14 @@
 package site
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"switchroom/provisioning"
 )
 
 // Paths are where things are on the box.
@@ -14,6 +17,7 @@ type Paths struct {
 	First    []string // documents for a box without a revision; the first that exists counts
 	Ports    string   // the ports of the cards, as the service `ports` found them
 	Asterisk string   // Asterisk's folder
+	Prompts  string   // the folder of what the owner has recorded and written
 	Zone     string   // the file with the box's time zone
 	Zones    string   // the folder of all time zones
 }
@@ -25,6 +29,7 @@ func BoxPaths(root string) Paths {
 		First:    []string{root + "/data/site.json", root + "/run/switchroom/site/esp.json", root + "/efi/site.json"},
 		Ports:    root + "/run/switchroom/ports.json",
 		Asterisk: root + "/etc/asterisk",
+		Prompts:  root + "/data/prompts",
 		Zone:     root + "/run/switchroom/site/localtime",
 		Zones:    root + "/usr/share/zoneinfo",
 	}
@@ -36,6 +41,29 @@ func (p Paths) copy() string     { return filepath.Join(p.Dir, "site.json") }
 // card is the document with nothing in it but what the service of the ports
 // needs, which starts before all else and may read no secrets.
 func (p Paths) card() string { return filepath.Join(p.Dir, "card.json") }
+
+// records is the document with nothing in it but what the service of the call
+// records needs, whose user may read no secrets.
+func (p Paths) records() string { return filepath.Join(p.Dir, "records.json") }
+
+// recordsOf is what that is.
+func recordsOf(site provisioning.Site) []byte {
+	doc := struct {
+		TimeZone      string                 `json:"timeZone"`
+		Language      string                 `json:"language"`
+		Recording     provisioning.Recording `json:"recording"`
+		Masking       provisioning.Masking   `json:"masking"`
+		ServiceLevels map[string]int         `json:"serviceLevels"` // seconds, by queue
+	}{site.TimeZone, site.Language, site.Recording, site.Masking, map[string]int{}}
+	for _, q := range site.Queues {
+		doc.ServiceLevels[q.Number] = q.ServiceLevelSeconds
+	}
+	data, err := json.Marshal(doc)
+	if err != nil {
+		panic("site: " + err.Error()) // it holds nothing that can't be written
+	}
+	return append(data, '\n')
+}
 
 // writeDurably replaces a file in one step that survives the loss of power.
 func writeDurably(path string, data []byte, mode os.FileMode) (err error) {

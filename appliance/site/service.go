@@ -29,8 +29,31 @@ type Service struct {
 	Log     *slog.Logger
 	Paths   Paths
 	Applier Applier
+	// Prompts makes what is spoken of the document, before Asterisk may be
+	// asked to play it, and tells what it could not make: then the other
+	// language is played. Nil: nobody does.
+	Prompts func(ctx context.Context, site provisioning.Site) ([]Trouble, error)
 	// Secret is of a user of Asterisk's manager. It stays while Asterisk runs.
 	Secret func(user string) (string, error)
+}
+
+// Trouble is something that does not work and doesn't stop the rest, for a
+// person; language is a BCP 47 tag.
+type Trouble interface{ Text(language string) string }
+
+// speak makes the prompts. Nothing of it stops a document: calls without a
+// prompt are better than none.
+func (s *Service) speak(ctx context.Context, site provisioning.Site) {
+	if s.Prompts == nil {
+		return
+	}
+	troubles, err := s.Prompts(ctx, site)
+	if err != nil {
+		s.Log.ErrorContext(ctx, "the prompts of the document", "error", err)
+	}
+	for _, t := range troubles {
+		s.Log.WarnContext(ctx, t.Text("en"))
+	}
 }
 
 // Change is who wants something to be in force, and why.
@@ -161,10 +184,19 @@ func (s *Service) Apply(ctx context.Context, r *Revisions, document []byte, c Ch
 	if err != nil {
 		return rev, asterisk.Plan{}, err
 	}
+	s.speak(ctx, site)
 	plan, err := s.Applier.Apply(ctx, files, c.When)
 	plan.Steps = append(plan.Steps, reboot.Steps...)
 	// What has happened is noted even if nobody waits for it any more.
 	ctx = context.WithoutCancel(ctx)
+	if err != nil {
+		// Prompts are those of the document in force again.
+		if now, e := r.Current(ctx); e == nil {
+			if old, e := provisioning.Parse(now.Document); e == nil {
+				s.speak(ctx, old)
+			}
+		}
+	}
 	var busy *asterisk.Busy
 	switch {
 	case errors.As(err, &busy):
@@ -191,6 +223,7 @@ func (s *Service) settle(ctx context.Context, site provisioning.Site, document [
 	}{
 		{s.Paths.copy(), document, 0o600},
 		{s.Paths.card(), fmt.Appendf(nil, "{\"version\": %d, \"country\": %q}\n", provisioning.Version, site.Country), 0o644},
+		{s.Paths.records(), recordsOf(site), 0o644},
 	} {
 		if has, err := os.ReadFile(copy.path); err == nil && string(has) == string(copy.data) {
 			continue
@@ -220,6 +253,7 @@ func (s *Service) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.speak(ctx, site)
 	plan, err := s.Applier.Apply(ctx, files, asterisk.IfFree)
 	if err != nil {
 		return err

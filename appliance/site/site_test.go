@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -131,6 +132,73 @@ func TestOutcomes(t *testing.T) {
 	}
 	if _, document := s.inForce(t.Context(), r); string(document) != string(good) {
 		t.Errorf("in force: %s", document)
+	}
+}
+
+// trouble is one that a test makes up.
+type trouble string
+
+func (t trouble) Text(string) string { return string(t) }
+
+// The prompts are made before Asterisk may play them, and are those of the
+// document in force after a change was taken back. That one can't be made
+// stops nothing.
+func TestPrompts(t *testing.T) {
+	s, a, r := newBox(t)
+	var log strings.Builder
+	s.Log = slog.New(slog.NewTextHandler(&log, nil))
+	var said []string
+	s.Prompts = func(_ context.Context, site provisioning.Site) ([]Trouble, error) {
+		said = append(said, site.Country)
+		return []Trouble{trouble("can't be said: " + site.Country)}, errors.New("disk full")
+	}
+	if _, _, err := s.Apply(t.Context(), r, []byte(`{"country": "de", "timeZone": "Etc/UTC"}`), Change{}); err != nil {
+		t.Fatal(err)
+	}
+	a.err = &asterisk.RolledBack{}
+	if _, _, err := s.Apply(t.Context(), r, []byte(`{"country": "fr", "timeZone": "Etc/UTC"}`), Change{}); err == nil {
+		t.Error("no error")
+	}
+	if diff := cmp.Diff([]string{"de", "fr", "de"}, said); diff != "" {
+		t.Errorf("prompts of (-want +got):\n%s", diff)
+	}
+	for _, want := range []string{"can't be said: fr", "disk full"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%q was not logged, but\n%s", want, log.String())
+		}
+	}
+}
+
+// What other services may read has no secret in it.
+func TestCopiesForOthers(t *testing.T) {
+	s, _, r := newBox(t)
+	doc := []byte(`{"timeZone": "Etc/UTC", "extensions": [{"number": "1001", "sip": {"secret": "very-secret-1"}, "voicemail": {"pin": "73519"}}],
+		"queues": [{"number": "600", "members": ["1001"], "serviceLevelSeconds": 17}], "recording": {"retentionDays": 33}}`)
+	if _, _, err := s.Apply(t.Context(), r, doc, Change{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{s.Paths.records(), s.Paths.card()} {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(data), "secret") || strings.Contains(string(data), "73519") {
+			t.Errorf("%s has a secret: %s", path, data)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode() != 0o644 {
+			t.Errorf("%s: %v %v", path, info.Mode(), err)
+		}
+	}
+	var got struct {
+		ServiceLevels map[string]int
+		Recording     struct{ RetentionDays int }
+	}
+	data, err := os.ReadFile(s.Paths.records())
+	if err == nil {
+		err = json.Unmarshal(data, &got)
+	}
+	if err != nil || got.ServiceLevels["600"] != 17 || got.Recording.RetentionDays != 33 {
+		t.Errorf("for the records: %+v %v", got, err)
 	}
 }
 

@@ -13,8 +13,10 @@ import (
 
 	"switchroom/appliance/asterisk"
 	"switchroom/appliance/asterisk/ami"
+	"switchroom/appliance/prompts"
 	sitedoc "switchroom/appliance/site"
 	"switchroom/appliance/supervisor/control"
+	"switchroom/provisioning"
 )
 
 // provision is the user who may apply: of the box, and of Asterisk's manager.
@@ -58,6 +60,18 @@ func siteService(client *control.Client, log *slog.Logger) *sitedoc.Service {
 		Log:    log,
 		Paths:  paths,
 		Secret: secret,
+		Prompts: func(ctx context.Context, doc provisioning.Site) ([]sitedoc.Trouble, error) {
+			store, err := prompts.Open(prompts.Config{Dir: paths.Prompts, Log: log})
+			if err != nil {
+				return nil, err
+			}
+			troubles, err := store.Apply(ctx, doc.Prompts, doc.Language)
+			out := make([]sitedoc.Trouble, len(troubles))
+			for i, t := range troubles {
+				out[i] = t
+			}
+			return out, err
+		},
 		Applier: &asterisk.Applier{
 			Log:     log,
 			Dir:     paths.Asterisk,
