@@ -131,15 +131,26 @@ func bauds() []int { return []int{115200, 19200} }
 // when there is none any more.
 func search(ctx context.Context, p Ports, w *watcher, c Controls, log *slog.Logger, found func(string)) {
 	asked := map[string]time.Time{}
+	told := map[string]string{}
 	for ctx.Err() == nil {
 		for _, path := range p.List() {
 			if at, ok := asked[path]; ok && time.Since(at) < askEvery {
 				continue
 			}
 			m, err := connect(ctx, p, path)
-			asked[path] = time.Now()
-			if err != nil {
+			var closed *openError
+			switch {
+			case errors.As(err, &closed):
+				// It has only just come and is root's for another moment, or
+				// somebody else's: it is tried again soon.
+				if told[path] != err.Error() && ctx.Err() == nil {
+					told[path] = err.Error()
+					log.Warn("a serial port can't be looked at", "err", err)
+				}
+				continue
+			case err != nil:
 				log.Debug("no panel", "port", path, "err", err)
+				asked[path] = time.Now()
 				continue
 			}
 			log.Info("a panel", "model", m.Model.Name, "version", m.Version, "port", path)
@@ -168,13 +179,22 @@ func search(ctx context.Context, p Ports, w *watcher, c Controls, log *slog.Logg
 	}
 }
 
+// openError is that a port could not be opened.
+type openError struct {
+	path string
+	err  error
+}
+
+func (e *openError) Error() string { return fmt.Sprintf("opening %s: %v", e.path, e.err) }
+func (e *openError) Unwrap() error { return e.err }
+
 // connect opens a port at each speed until a module answers.
 func connect(ctx context.Context, p Ports, path string) (*cfa635.Module, error) {
 	var errs []error
 	for _, baud := range bauds() {
 		line, err := p.Open(path, baud)
 		if err != nil {
-			return nil, fmt.Errorf("opening %s: %w", path, err)
+			return nil, &openError{path, err}
 		}
 		m, err := cfa635.Open(ctx, line)
 		if err == nil {

@@ -66,7 +66,7 @@ func (s SystemPorts) List() []string {
 func (SystemPorts) Open(path string, baud int) (io.ReadWriteCloser, error) {
 	p, err := serial.Open(path, &serial.Mode{BaudRate: baud, DataBits: 8, Parity: serial.NoParity, StopBits: serial.OneStopBit})
 	if err != nil {
-		return nil, fmt.Errorf("opening a serial port: %w", err)
+		return nil, fmt.Errorf("at %d bit/s: %w", baud, err)
 	}
 	return p, nil
 }
