@@ -212,7 +212,7 @@ type Interval struct {
 // Transfer is one handing on of a call.
 type Transfer struct {
 	At   time.Time `json:"at"`
-	Kind string    `json:"kind"` // "blind", "attended", "pickup", "parked"
+	Kind string    `json:"kind"` // "blind", "attended", "three-way", "parked", "pickup"
 	By   string    `json:"by"`   // agent, or number, of who did it
 	To   string    `json:"to"`   // the number dialled, or that of who has the call now
 }

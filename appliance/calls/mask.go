@@ -6,7 +6,7 @@ import (
 )
 
 // Mask hides the middle of a number: with 3 and 4 to keep, 13900000001 becomes
-// 139****0001. At least half of the digits are hidden, whatever is to be kept.
+// 139****0001. At least four digits are hidden, whatever is to be kept.
 // Numbers with fewer than seven digits name extensions and services, not
 // people, and are left as they are.
 func Mask(number string, first, last int) string {
@@ -19,9 +19,10 @@ func Mask(number string, first, last int) string {
 	if digits < 7 {
 		return number
 	}
-	first, last = max(first, 0), max(last, 0)
-	for first+last > (digits+1)/2 && first+last > 0 && digits-first-last < 4 {
-		if first > last {
+	// At least four are hidden, the first and the last making room in turn.
+	first, last = min(max(first, 0), digits), min(max(last, 0), digits)
+	for first+last > digits-4 {
+		if first >= last {
 			first--
 		} else {
 			last--

@@ -87,8 +87,13 @@ func party(c *channel) calls.Party {
 	if p.Name == p.Number {
 		p.Name = ""
 	}
-	if c.seat != "" {
-		p.Number = c.seat
+	// A telephone that the dialplan had no time to name: a pick-up is led past
+	// it.
+	if p.Seat == "" && strings.HasPrefix(c.context, "phones") && c.linked == c.id {
+		p.Seat = c.number
+	}
+	if p.Seat != "" {
+		p.Number = p.Seat
 	}
 	return p
 }
@@ -230,29 +235,29 @@ func (b *builder) transfer(t transfer) calls.Transfer {
 	if t.by != nil {
 		t.By = who(t.by)
 	}
-	if t.target != nil {
-		target := t.target
-		if target.pair != "" {
-			// Asterisk's own pair leads to whom it rang.
-			t.To = target.exten
-			if seat := b.calledBy(target); seat != "" {
-				t.To = seat
+	kind := t.Kind
+	if kind == "attended" && t.by != nil && (!t.by.hung || t.by.end.Sub(t.At) > time.Second) {
+		t.Kind = "three-way" // who asked the third stayed
+	}
+	switch {
+	case t.target != nil && t.target.pair == "":
+		t.To = who(t.target)
+	case kind == "attended":
+		// The target is one of Asterisk's own pairs, or it does not say: who was
+		// called last before, and answered.
+		var last *channel
+		for _, o := range b.order {
+			if o.pair == "" && o != t.by && !o.answered.IsZero() && !o.answered.After(t.At) && o.linked != o.id && o.start.After(t.by.start) {
+				last = o
 			}
-		} else {
-			t.To = who(target)
+		}
+		if last != nil {
+			t.To = who(last)
+		} else if t.target != nil {
+			t.To = t.target.exten
 		}
 	}
 	return t.Transfer
-}
-
-// calledBy is the telephone that a pair's other half rang.
-func (b *builder) calledBy(c *channel) string {
-	for _, o := range b.order {
-		if o.pair == "" && o.start.After(c.start) && !o.answered.IsZero() && o.linked != o.id {
-			return who(o)
-		}
-	}
-	return ""
 }
 
 func who(c *channel) string {

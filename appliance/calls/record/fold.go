@@ -172,7 +172,12 @@ func (b *builder) event(e *cel.Event) {
 		t := transfer{calls.Transfer{At: e.Time, Kind: "pickup"}, c, b.channels[e.Extra.PickupChannelID]}
 		b.transfers = append(b.transfers, t)
 	case cel.ParkStart:
-		b.transfers = append(b.transfers, transfer{calls.Transfer{At: e.Time, Kind: "parked"}, nil, nil})
+		// Parking is a blind transfer to the parking lot.
+		if n := len(b.transfers); n > 0 && b.transfers[n-1].Kind == "blind" && e.Time.Sub(b.transfers[n-1].At) < time.Second {
+			b.transfers[n-1].Kind = "parked"
+			break
+		}
+		b.transfers = append(b.transfers, transfer{calls.Transfer{At: e.Time, Kind: "parked", To: e.Exten}, nil, nil})
 	}
 }
 

@@ -165,14 +165,17 @@ func (b *builder) moments(v *calls.Visit, q *queueing, connect *queuelog.Entry, 
 		}
 	}
 	for _, t := range b.transfers {
-		if t.Kind == "blind" || t.Kind == "attended" {
-			if !t.At.Before(v.Left) && (v.Done.IsZero() || !t.At.After(v.Done.Add(time.Second))) && (agent == nil || t.by == agent || t.by == nil || t.by.pair != "") {
-				v.Transferred = true
-				if v.Done.IsZero() || t.At.Before(v.Done) {
-					v.Done = t.At
-				}
-			}
+		switch {
+		case t.Kind == "pickup", t.At.Before(v.Left), !v.Done.IsZero() && t.At.After(v.Done.Add(time.Second)):
+			continue
+		case agent != nil && agent.pair == "" && t.by != nil && t.by != agent && t.by.pair == "":
+			continue // another handed the caller on
+		case agent == nil || agent.pair != "":
+			v.Done = t.At // no telephone of the agent's says when
+		case t.Kind == "attended" && q.ch.hung && !q.ch.end.After(v.Done.Add(minHold)):
+			continue // all three to the end: nobody was left behind
 		}
+		v.Transferred = true
 	}
 	for _, h := range q.ch.holds {
 		if !h.From.Before(v.Left) && (v.Done.IsZero() || h.From.Before(v.Done)) {

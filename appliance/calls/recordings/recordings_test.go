@@ -41,7 +41,7 @@ func encoder(t *testing.T, how string) Encoder {
 
 // writeWav writes samples as Asterisk does. The sizes in its header are what
 // they are told to be.
-func writeWav(t *testing.T, path string, rate int, size uint32, samples ...int16) {
+func writeWav(t testing.TB, path string, rate int, size uint32, samples ...int16) {
 	t.Helper()
 	b := []byte("RIFF\x00\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00")
 	b = binary.LittleEndian.AppendUint32(b, uint32(rate))
