@@ -73,6 +73,7 @@ func (s *System) setupData(ctx context.Context, who *ids) {
 	if err := makeFolders("", who, dataFolders); err != nil {
 		s.problem("the data partition cannot be written: %v", err)
 	}
+	s.takeFirstDocument(who)
 	if st, err := os.Stat(lastTimeFile); err == nil {
 		s.notBefore(st.ModTime(), "the time this box last ran")
 	}

@@ -491,3 +491,70 @@ func TestManagerClient(t *testing.T) {
 		break
 	}
 }
+
+// TestLeastPrivilege: the user cti can originate calls, and can't make
+// Asterisk run a program by it, nor change or read its configuration.
+func TestLeastPrivilege(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	b, _ := start(t, ctx, render(t, document(nil)))
+	c := ami.New(ami.Config{
+		Dial:  func(context.Context) (net.Conn, error) { return dial(b) },
+		Login: func(context.Context) (ami.Login, error) { return ami.Login{User: "cti", Secret: "x"}, nil },
+	})
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error)
+	go func() { ended <- c.Run(running) }()
+	defer func() {
+		stop()
+		<-ended
+	}()
+	if err := c.WaitUp(ctx); err != nil {
+		t.Fatal(err)
+	}
+	// It may do its work: this is the same call as below, with a harmless end.
+	m, err := c.Until(ctx, ami.NewAction("Originate", "Channel", "Local/s@held", "Application", "Wait", "Data", "1", "Async", "true"), "OriginateResponse")
+	if err != nil || m.Get("Response") != "Success" {
+		t.Fatalf("a call: %v %v", m, err)
+	}
+	mark := b.Manager().Mark()
+	var refused *ami.Refused
+	for _, app := range [][2]string{
+		{"System", "touch /data/run"}, {"TrySystem", "touch /data/run"}, {"AGI", "/bin/sh,-c,touch /data/run"}, {"EAGI", "/bin/touch,/data/run"},
+		{"ExternalIVR", "/bin/touch(/data/run)"}, {"Exec", "System(touch /data/run)"}, {"TryExec", "System(touch /data/run)"},
+		{"ExecIf", "1?System(touch /data/run)"}, {"MixMonitor", "x.wav,,touch /data/run"}, {"Set", "A=${SHELL(touch /data/run)}"},
+	} {
+		m, err := c.Do(ctx, ami.NewAction("Originate", "Channel", "Local/s@held", "Application", app[0], "Data", app[1], "Async", "true"))
+		if err == nil {
+			t.Logf("%s was taken: %s", app[0], m.Get("Message"))
+		}
+	}
+	if m, err := c.Do(ctx, ami.NewAction("Originate", "Channel", "Local/s@held", "Application", "Wait", "Data", "1", "Variable", "FILE(/data/run)=x", "Async", "true")); err == nil {
+		t.Logf("a variable that is a file was taken: %s", m.Get("Message"))
+	}
+	for _, a := range []ami.Action{
+		ami.NewAction("Command", "Command", "core show version"), ami.NewAction("Reload", "Module", "app_queue.so"), ami.NewAction("ModuleLoad", "LoadType", "reload", "Module", "app_queue.so"),
+		ami.NewAction("GetConfig", "Filename", "manager.conf"), ami.NewAction("UpdateConfig", "SrcFilename", "queues.conf", "DstFilename", "queues.conf"),
+		ami.NewAction("DBPut", "Family", "agent", "Key", "x", "Val", "1"), ami.NewAction("MixMonitor", "Channel", "Local/s@held", "File", "x.wav", "Command", "touch /data/run"),
+	} {
+		if m, err := c.Do(ctx, a); !errors.As(err, &refused) {
+			t.Errorf("%s: %v %v", a.Name, m, err)
+		}
+	}
+	// What was taken has run by the time that a later call has.
+	if m, err := c.Until(ctx, ami.NewAction("Originate", "Channel", "Local/s@held", "Application", "Wait", "Data", "1", "Async", "true"), "OriginateResponse"); err != nil || m.Get("Response") != "Success" {
+		t.Fatalf("a call: %v %v", m, err)
+	}
+	for _, e := range b.Manager().Events(mark, func(e lab.Event) bool {
+		return e["Event"] == "Newexten" && strings.Contains(e["Application"], "System")
+	}) {
+		t.Errorf("it ran %s(%s)", e["Application"], e["AppData"])
+	}
+	run, err := b.Host("/data/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(run); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a program ran: %v", err)
+	}
+}
