@@ -47,6 +47,8 @@ type agent struct {
 	since  int64
 	call   string
 	queues int
+	paused bool
+	why    string
 }
 
 func (s *State) agent(number string) *agent {
@@ -123,9 +125,11 @@ func (s *State) unoffer(a *agent) {
 // derive works out what an agent does.
 func (s *State) derive(a *agent) {
 	state, reason, callID := s.work(a)
-	if state == a.state && reason == a.reason && callID == a.call && len(a.members) == a.queues {
+	paused, why := a.pausedNow()
+	if state == a.state && reason == a.reason && callID == a.call && len(a.members) == a.queues && paused == a.paused && why == a.why {
 		return
 	}
+	a.paused, a.why = paused, why
 	if state != a.state || reason != a.reason {
 		a.since = s.now
 	}
@@ -160,19 +164,32 @@ func (s *State) work(a *agent) (AgentState, string, string) {
 	if a.wrapUntil > s.now {
 		return WrapUp, "", ""
 	}
+	if paused, reason := a.pausedNow(); paused {
+		return NotReady, reason, ""
+	}
+	return Ready, "", ""
+}
+
+// pausedNow says whether no queue gives the agent calls, whatever the agent
+// does now.
+func (a *agent) pausedNow() (bool, string) {
 	if len(a.members) == 0 {
-		if a.session.Paused {
-			return NotReady, a.session.Reason, ""
-		}
-		return Ready, "", ""
+		return a.session != nil && a.session.Paused, a.sessionReason()
 	}
 	for _, m := range a.members {
 		if !m.paused {
-			return Ready, "", ""
+			return false, ""
 		}
 	}
 	first := slices.MinFunc(a.members, func(x, y *member) int { return cmp.Compare(x.queue.name, y.queue.name) })
-	return NotReady, first.reason, ""
+	return true, first.reason
+}
+
+func (a *agent) sessionReason() string {
+	if a.session == nil {
+		return ""
+	}
+	return a.session.Reason
 }
 
 func legState(c *channel) AgentState {

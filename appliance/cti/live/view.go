@@ -16,7 +16,11 @@ type AgentView struct {
 	Call   string     `json:"call,omitempty"`
 	Until  int64      `json:"until,omitempty"`  // of wrapUp: its end, ms since 1970
 	Missed int        `json:"missed,omitempty"` // calls of queues missed in a row
-	Queues []string   `json:"queues,omitempty"`
+	// In a call or after it: the agent is paused, and will be notReady with
+	// this reason.
+	Next       AgentState `json:"next,omitempty"`
+	NextReason string     `json:"nextReason,omitempty"`
+	Queues     []string   `json:"queues,omitempty"`
 }
 
 // Direction is where a call came from.
@@ -111,6 +115,9 @@ func (s *State) Agent(number string) (AgentView, bool) {
 		v.Queues = append(v.Queues, m.queue.name)
 	}
 	slices.Sort(v.Queues)
+	if paused, reason := a.pausedNow(); paused && a.state != NotReady && a.state != Offline {
+		v.Next, v.NextReason = NotReady, reason
+	}
 	return v, true
 }
 
