@@ -99,21 +99,40 @@ func (d *Desk) hangup(ctx context.Context, j *job) error {
 	return d.until(ctx, j.actor.Agent, func(x live.Situation) bool { return x.Own.ID != own })
 }
 
-// atxfer has the agent's telephone ask a number, and waits until it does.
-func (d *Desk) atxfer(ctx context.Context, j *job, dialplan, number string) error {
+// atxfer has the agent's telephone ask a number, and waits until it does. The
+// number's digits are pressed only when the other hears music already.
+func (d *Desk) atxfer(ctx context.Context, j *job, dialplan, number string) (err error) {
+	code := d.floor.Plan().Ask
+	if code == "" {
+		return fault.New(fault.NotAllowed, "transfer")
+	}
 	if err := d.codesReady(ctx, j.actor.Agent); err != nil {
 		return err
 	}
 	channel := j.now.Own.Channel
-	if err := d.act(ctx, "Atxfer", "Channel", channel, "Context", dialplan, "Exten", number); err != nil {
+	if err := d.transferContext(ctx, channel, dialplan); err != nil {
 		return err
 	}
-	err := d.until(ctx, j.actor.Agent, func(x live.Situation) bool { return x.Asking != "" })
-	back := d.floor.Plan().TransferContext(j.actor.Agent, j.now.Agent.Seat)
-	if e := d.act(context.WithoutCancel(ctx), "Setvar", "Channel", channel, "Variable", "TRANSFER_CONTEXT", "Value", back); e != nil && err == nil {
-		d.log.WarnContext(ctx, "a telephone's own transfers go to another context until its call ends", "channel", channel, "error", e)
+	defer func() {
+		back := d.floor.Plan().TransferContext(j.actor.Agent, j.now.Agent.Seat)
+		if e := d.transferContext(context.WithoutCancel(ctx), channel, back); e != nil && err == nil {
+			d.log.WarnContext(ctx, "a telephone's own transfers go to another context until its call ends", "channel", channel, "error", e)
+		}
+	}()
+	if err := d.press(ctx, channel, code); err != nil {
+		return err
 	}
-	return err
+	if err := d.until(ctx, j.actor.Agent, func(x live.Situation) bool { return x.Agent.State == live.Holding }); err != nil {
+		return err
+	}
+	if err := d.press(ctx, channel, number); err != nil {
+		return err
+	}
+	return d.until(ctx, j.actor.Agent, func(x live.Situation) bool { return x.Asking != "" })
+}
+
+func (d *Desk) transferContext(ctx context.Context, channel, dialplan string) error {
+	return d.act(ctx, "Setvar", "Channel", channel, "Variable", "TRANSFER_CONTEXT", "Value", dialplan)
 }
 
 func (d *Desk) hold(ctx context.Context, j *job) error {

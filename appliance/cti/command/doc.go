@@ -11,10 +11,14 @@
 //
 // What rests on Asterisk 22:
 //
-//   - The action Atxfer presses the code of features.conf and the number at the
-//     agent's channel: the number must be of digits, and the channel needs the
-//     right to transfer (option t). It leaves the context behind as the
-//     channel's TRANSFER_CONTEXT, so that is set back.
+//   - Asking is begun by pressing the telephone's own code and then the number
+//     at the agent's channel (PlayDTMF with Receive): the number must be of
+//     digits, the channel needs the right to transfer (option t), and the
+//     channel's TRANSFER_CONTEXT says where the number is looked up. The action
+//     Atxfer presses both at once, and then the customer hears the digits of
+//     the number when the code was missed.
+//   - A key that is pressed takes 0.1 s, counted by the sound that comes from
+//     the telephone.
 //   - For a moment after CancelAtxfer, codes are not recognised, and the next
 //     ones would be heard by the customer. So the next begins a second later.
 //   - Who hangs up while asking gives the call away; while the call is on hold,

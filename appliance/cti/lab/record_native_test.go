@@ -308,7 +308,7 @@ func TestRecord(t *testing.T) {
 	r.tape("blind", func() {
 		caller, agent, _, phone := talk("1001")
 		from := r.mark()
-		r.do("BlindTransfer", "Channel", phone, "Context", "transfer", "Exten", "1003")
+		r.do("BlindTransfer", "Channel", phone, "Context", "transfer-standard", "Exten", "1003")
 		other := w.answer("1003")
 		r.await(from, "BlindTransfer")
 		ended(agent)
@@ -318,7 +318,7 @@ func TestRecord(t *testing.T) {
 	r.tape("attended", func() {
 		caller, agent, _, phone := talk("1001")
 		from := r.mark()
-		r.do("Atxfer", "Channel", phone, "Context", "transfer", "Exten", "1003")
+		r.do("Atxfer", "Channel", phone, "Context", "transfer-standard", "Exten", "1003")
 		other := w.answer("1003")
 		r.await(from, "DialEnd", "DialStatus", "ANSWER")
 		r.do("CancelAtxfer", "Channel", phone)
@@ -326,7 +326,7 @@ func TestRecord(t *testing.T) {
 		ended(other)
 		time.Sleep(time.Second) // at once, the digits of the next one go to the customer
 		from = r.mark()
-		r.do("Atxfer", "Channel", phone, "Context", "transfer", "Exten", "1003")
+		r.do("Atxfer", "Channel", phone, "Context", "transfer-standard", "Exten", "1003")
 		other = w.answer("1003")
 		r.await(from, "DialEnd", "DialStatus", "ANSWER")
 		r.do("Hangup", "Channel", phone, "Cause", "16")
@@ -389,7 +389,7 @@ func TestRecord(t *testing.T) {
 	})
 	r.tape("takeover", func() {
 		caller, agent, customer, _ := talk("1001")
-		r.do("Redirect", "Channel", customer, "Context", "transfer", "Exten", "1010", "Priority", "1")
+		r.do("Redirect", "Channel", customer, "Context", "transfer-standard", "Exten", "1010", "Priority", "1")
 		boss := w.answer("1010")
 		ended(agent)
 		hangup(boss)

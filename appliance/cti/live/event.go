@@ -21,6 +21,7 @@ type event struct {
 	own, dest block
 	spyer     block
 	spyee     block
+	givers    [2][]byte // Uniqueids of the channels of who gave a call away
 
 	queue, iface, member, state, paused, reason, pausedReason []byte
 	penalty, login, position                                  []byte
@@ -104,6 +105,10 @@ func (s *State) decode(m Message) (*event, bool) {
 			e.spyer.uniqueid = v
 		case "SpyeeUniqueid":
 			e.spyee.uniqueid = v
+		case "OrigTransfererUniqueid":
+			e.givers[0] = v
+		case "SecondTransfererUniqueid":
+			e.givers[1] = v
 		case "ParkeeUniqueid":
 			e.own.uniqueid = v
 		case "Queue":

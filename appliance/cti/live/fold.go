@@ -68,6 +68,13 @@ func (s *State) Apply(m Message) []Change {
 		if c := s.channels[string(e.spyer.uniqueid)]; c != nil {
 			s.spy(c, on, at)
 		}
+	case "AttendedTransfer":
+		// Three together: nobody is on hold any more, and no Unhold says so.
+		for _, id := range e.givers {
+			if c := s.channels[string(id)]; c != nil {
+				s.hold(c, false, at)
+			}
+		}
 	case "DTMFEnd":
 		s.pressed(c, e, at)
 	case "QueueCallerJoin", "QueueCallerLeave", "QueueCallerAbandon":

@@ -20,6 +20,7 @@ type Plan struct {
 	Reasons  []Reason
 	Relogin  string // move or refuse
 	Parking  string // the number; empty: none
+	Ask      string // keys by which a telephone asks somebody while the other hears music
 	ThreeWay string // keys that make a conference of who is asked
 }
 
@@ -73,7 +74,7 @@ const (
 // Of makes the plan of a site, which must be complete.
 func Of(site provisioning.Site) Plan {
 	p := Plan{Language: site.Language, Agents: map[string]Agent{}, Seats: map[string]Seat{}, Queues: map[string]Queue{},
-		Relogin: site.Relogin, ThreeWay: site.Features.ThreeWay}
+		Relogin: site.Relogin, Ask: site.Features.AttendedTransfer, ThreeWay: site.Features.ThreeWay}
 	for _, a := range site.Agents {
 		p.Agents[a.Number] = Agent{Number: a.Number, Name: a.Name, PIN: a.PIN.Reveal(), Languages: a.Languages, Rights: a.Rights,
 			Queues: map[string]int{}, Always: a.AlwaysConnected}
