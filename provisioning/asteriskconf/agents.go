@@ -250,7 +250,8 @@ exten = _X!,1,Set(WHO=${FILTER(0-9,${EXTEN})})
  same = n,Answer()
  same = n,Gosub(agent-says,${WHO},1)
  same = n(talk),AgentRequest(${WHO})
- same = n,Set(DB(lost/${CALLREF})=1)
+; empty, if they talked
+ same = n,ExecIf($["${AGENT_STATUS}" != ""]?Set(DB(lost/${CALLREF})=1))
  same = n,Hangup()
  same = n(busy),Hangup(17)
 

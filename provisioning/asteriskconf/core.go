@@ -51,6 +51,7 @@ var modules = []moduleGroup{
 	{"how calls are joined", "bridge_simple bridge_native_rtp bridge_holding bridge_softmix bridge_builtin_features bridge_builtin_interval_features"},
 	{"sound: clock, codecs, prompts, music",
 		"res_timing_timerfd codec_ulaw codec_alaw codec_a_mu codec_gsm codec_g722 codec_resample format_pcm format_gsm format_wav res_musiconhold"},
+	{"what programs ask for over the management connection", "app_bridgeaddchan app_senddtmf app_userevent res_manager_devicestate res_mutestream"},
 	{"records", "res_cdrel_custom cel_custom"},
 	{"SIP", "res_rtp_asterisk res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjproject res_pjsip res_pjsip_session res_pjsip_pubsub " +
 		"res_pjsip_sdp_rtp res_pjsip_caller_id res_pjsip_authenticator_digest res_pjsip_outbound_authenticator_digest res_pjsip_endpoint_identifier_user " +

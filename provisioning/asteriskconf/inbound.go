@@ -2,6 +2,7 @@ package asteriskconf
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,9 +13,9 @@ import (
 // source is where calls from outside come in.
 type source struct {
 	context string
-	names   []string // by which inbound routes mean it
-	start   []string // what is done first
-	exten   []string // extensions of the context
+	names   []string          // by which inbound routes mean it
+	start   []string          // what is done first
+	called  map[string]string // what is done for the number called, by the context's extensions
 }
 
 func (r renderer) sources() []source {
@@ -26,14 +27,16 @@ func (r renderer) sources() []source {
 		}
 		out = append(out, source{linesContext(l.Name), []string{l.Name, l.Group}, []string{
 			// A line whose hang-up is not seen must not be held for ever.
-			"Set(TIMEOUT(absolute)=" + strconv.Itoa(l.MaxMinutes*60) + ")", dnis}, []string{"s"}})
+			"Set(TIMEOUT(absolute)=" + strconv.Itoa(l.MaxMinutes*60) + ")"}, map[string]string{"s": dnis}})
 	}
 	for _, t := range r.site.Trunks {
 		out = append(out, source{trunkContext(t.Name), []string{t.Name}, []string{
-			"Set(__DNIS=${FILTER(0-9*#+,${IF($[\"${EXTEN}\" = \"s\"]?" + onlyDigits(t.CallerID) + ":${EXTEN})})})",
 			"Set(GROUP(way)=" + t.Name + ")",
 			fmt.Sprintf("GotoIf($[${GROUP_COUNT(%s@way)} > %d]?ends,busy,1) ; more calls than the trunk may have", t.Name, t.MaxCalls),
-		}, []string{"s", "_[0-9+*#]!"}})
+		}, map[string]string{
+			"s":          "Set(__DNIS=" + onlyDigits(t.CallerID) + ")", // the provider doesn't say what was called
+			"_[0-9+*#]!": "Set(__DNIS=${FILTER(0-9*#+,${EXTEN})})",
+		}})
 	}
 	return out
 }
@@ -58,8 +61,8 @@ func (r renderer) inbound(f *file) {
 			lists = append(lists, list{"inbound-" + strconv.Itoa(i+1), routes})
 		}
 		f.context(s.context, "Calls from outside.")
-		for _, e := range s.exten {
-			f.exten(e, append(slices.Clone(s.start), "Gosub(incoming,s,1)", "Goto("+lists[i].name+",s,1)")...)
+		for _, e := range slices.Sorted(maps.Keys(s.called)) {
+			f.exten(e, append(append(slices.Clone(s.start), s.called[e]), "Gosub(incoming,s,1)", "Goto("+lists[i].name+",s,1)")...)
 		}
 	}
 	r.incoming(f)

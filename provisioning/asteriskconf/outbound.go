@@ -198,6 +198,8 @@ exten = s,1,Set(AGAIN=yes)
  same = n,Gosub(spend,s,1(${ARG5},${ARG6}))
  same = n,GotoIf($[${GRANT} = 0]?outside-failed,spent,1)
  same = n,ExecIf($["${SHOWN}${ARG4}" != ""]?Set(CALLERID(num)=${IF($["${SHOWN}" = ""]?${ARG4}:${SHOWN})}))
+; names in the house are nobody's business outside
+ same = n,Set(CALLERID(name)=)
  same = n,Set(LIMIT_WARNING_FILE=beep)
 ; L: when the time is up, with a beep a minute before. U: on the called's channel, which then says what of the time it took.
  same = n,Dial(${ARG2},120,${OURS}L(${GRANT}000:60000)b(way-leg^s^1(${GRANT}))U(way-answered^${ACCOUNT}^${GRANT}^${COST}))

@@ -158,7 +158,7 @@ func (r renderer) trunk(f *file, t provisioning.Trunk) {
 		reg := t.Register
 		endpoint()
 		f.set("outbound_auth", name, "")
-		f.set("from_user", reg.User, "")
+		f.set("from_user", reg.User, "what providers want to see; the number shown goes into P-Asserted-Identity")
 		aor([]string{reg.Host})
 		f.section(name)
 		f.set("type", "auth", "")
@@ -183,10 +183,7 @@ func (r renderer) trunk(f *file, t provisioning.Trunk) {
 		f.set("expiration", "600", "")
 		hosts = []string{reg.Host}
 	case t.Peer != nil:
-		endpoint()
-		if t.CallerID != "" {
-			f.set("from_user", onlyDigits(t.CallerID), "")
-		}
+		endpoint() // who calls is told by the dial plan: an extension may have a number of its own
 		aor(t.Peer.Addresses)
 		hosts = t.Peer.Addresses
 	}
