@@ -25,6 +25,7 @@ type Call struct {
 	fromName string
 	headers  map[string]string // of the INVITE that came, by lower-case name
 	cancel   context.CancelFunc
+	voice    float64 // hertz
 
 	mu      sync.Mutex
 	status  int  // the last SIP status: 180 rings, 183 has sound, 200 is answered
@@ -61,6 +62,8 @@ func (c *Call) end(why string, status int) {
 type CallOptions struct {
 	From    string            // the caller's number, if not the telephone's
 	Name    string            // the caller's name, if not the telephone's
+	Voice   float64           // hertz of what is said, if not the telephone's
+	Account bool              // the call goes to the contact that Asterisk has registered here
 	Headers map[string]string // added to the INVITE
 }
 
@@ -81,7 +84,20 @@ func (p *Phone) Call(ctx context.Context, number string, o CallOptions) (*Call, 
 	if o.Name == "" {
 		o.Name = p.o.Name
 	}
+	if o.Voice == 0 {
+		o.Voice = p.o.Voice
+	}
 	to := sip.Uri{Scheme: "sip", User: number, Host: asterisk, Port: asteriskPort}
+	if o.Account {
+		p.mu.Lock()
+		account := p.account
+		p.mu.Unlock()
+		if account == nil {
+			m.close()
+			return nil, fmt.Errorf("calling %s: nobody has registered here", number)
+		}
+		to = *account.Clone()
+	}
 	from := &sip.FromHeader{DisplayName: o.Name, Address: p.uri(o.From), Params: sip.NewParams()}
 	from.Params.Add("tag", sip.GenerateTagN(16))
 	headers := []sip.Header{from, sip.NewHeader("Content-Type", "application/sdp")}
@@ -93,7 +109,7 @@ func (p *Phone) Call(ctx context.Context, number string, o CallOptions) (*Call, 
 		m.close()
 		return nil, fmt.Errorf("calling %s: %w", number, err)
 	}
-	c := &Call{phone: p, media: m, client: s, number: number, from: o.From, fromName: o.Name, changed: make(chan struct{})}
+	c := &Call{phone: p, media: m, client: s, number: number, voice: o.Voice, from: o.From, fromName: o.Name, changed: make(chan struct{})}
 	var waiting context.Context
 	waiting, c.cancel = context.WithCancel(p.ctx)
 	p.add(s.InviteRequest.CallID().Value(), c, false)
@@ -141,8 +157,8 @@ func (c *Call) await(ctx context.Context) {
 // speak lets the telephone say its own tone.
 func (c *Call) speak() {
 	c.media.mute(false)
-	if hz := c.phone.o.Voice; hz > 0 {
-		c.media.say(tone.Sines(-13, -1, hz))
+	if c.voice > 0 {
+		c.media.say(tone.Sines(-13, -1, c.voice))
 	}
 }
 
@@ -168,11 +184,18 @@ func (c *Call) Header(name string) string { return c.headers[strings.ToLower(nam
 // Ear returns what the telephone hears in this call.
 func (c *Call) Ear() *Ear { return c.media.ear }
 
-// Lost returns how many packets of sound didn't come, counted by their numbers.
-func (c *Call) Lost() int {
+// Quality is how the packets of sound came.
+type Quality struct {
+	Came int // packets
+	Lost int // that did not come, by their numbers
+	Late int // that came more than 60 ms after the one before
+}
+
+// Quality returns how the packets have come so far.
+func (c *Call) Quality() Quality {
 	c.media.mu.Lock()
 	defer c.media.mu.Unlock()
-	return c.media.lost
+	return Quality{c.media.came, c.media.lost, c.media.late}
 }
 
 // Say changes what the telephone says.
@@ -234,6 +257,18 @@ func (c *Call) AwaitTransfer(ctx context.Context) (status string, err error) {
 	})
 	return status, err
 }
+
+// Pass lets a time in milliseconds pass, by the telephone's own packets: what was sent to it in
+// that time has been heard.
+func (c *Call) Pass(ctx context.Context, ms int) error {
+	if err := c.media.pass(ctx, ms/20); err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	return nil
+}
+
+// SetVoice gives another voice to whoever answers this call.
+func (c *Call) SetVoice(hz float64) { c.voice = hz }
 
 // Answer answers a call that rings.
 func (c *Call) Answer(ctx context.Context) error {

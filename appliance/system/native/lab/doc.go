@@ -12,8 +12,9 @@
 // answers, refuses, holds, transfers, presses keys. Each says a tone of its own, and its [Ear] keeps
 // all it hears: so who hears whom is found in the sound, in windows of 200 ms. A prompt is
 // recognised by correlating what is heard with the prompt's own file, as Asterisk decodes it: the
-// first 0.8 s of it that aren't silence, which may begin at any packet, since Asterisk plays files
-// in frames of 20 ms and sends each in a packet of its own.
+// first 0.8 s of it that aren't silence, less 60 ms, which may begin at any packet, since Asterisk plays files
+// in frames of 20 ms and sends each in a packet of its own. (The last frame of a file may be shorter,
+// and so packets are not always of 160 samples.)
 //
 // Whatever waits here waits for an event: a message, an RTP packet, a line of a log. The time-outs
 // are those of the context and only bound how long a failure takes.

@@ -17,6 +17,7 @@ const Frame = 160
 type Ear struct {
 	mu      sync.Mutex
 	samples []int16
+	starts  []int // of the packets
 	keys    []byte
 	closed  bool
 	changed chan struct{} // closed and replaced whenever something was heard
@@ -32,9 +33,14 @@ func (e *Ear) change(f func()) {
 	e.changed = make(chan struct{})
 }
 
-func (e *Ear) hear(samples []int16) { e.change(func() { e.samples = append(e.samples, samples...) }) }
-func (e *Ear) press(key byte)       { e.change(func() { e.keys = append(e.keys, key) }) }
-func (e *Ear) close()               { e.change(func() { e.closed = true }) }
+func (e *Ear) hear(samples []int16) {
+	e.change(func() {
+		e.starts = append(e.starts, len(e.samples))
+		e.samples = append(e.samples, samples...)
+	})
+}
+func (e *Ear) press(key byte) { e.change(func() { e.keys = append(e.keys, key) }) }
+func (e *Ear) close()         { e.change(func() { e.closed = true }) }
 
 // Now returns the place that what is heard next will have.
 func (e *Ear) Now() int {
@@ -99,20 +105,23 @@ type Sound interface {
 // Await waits for one of some sounds, from a place on. It returns which it was and where it began:
 // the earliest, if several have been heard.
 func (e *Ear) Await(ctx context.Context, from int, sounds ...Sound) (which, start int, err error) {
-	names, places := "", make([]int, len(sounds))
+	names, next := "", make([]int, len(sounds)) // next: the packet to look at, for each
 	for i, s := range sounds {
 		if i > 0 {
 			names += " or "
 		}
 		names += s.String()
-		places[i] = (from + Frame - 1) / Frame * Frame
 	}
 	which = -1
 	err = e.await(ctx, names, func() bool {
 		for i, s := range sounds {
-			for ; places[i]+s.Length() <= len(e.samples) && (which < 0 || places[i] < start); places[i] += Frame {
-				if s.Is(e.samples[places[i] : places[i]+s.Length()]) {
-					which, start = i, places[i]
+			for ; next[i] < len(e.starts); next[i]++ {
+				at := e.starts[next[i]]
+				if at+s.Length() > len(e.samples) || which >= 0 && at >= start {
+					break
+				}
+				if at >= from && s.Is(e.samples[at:at+s.Length()]) {
+					which, start = i, at
 					break
 				}
 			}
@@ -122,13 +131,28 @@ func (e *Ear) Await(ctx context.Context, from int, sounds ...Sound) (which, star
 	return max(which, 0), start, err
 }
 
+// Find returns where between two places a sound begins first; to = -1 is now.
+func (e *Ear) Find(from, to int, s Sound) (start int, found bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if to < 0 || to > len(e.samples) {
+		to = len(e.samples)
+	}
+	for _, at := range e.starts {
+		if at >= from && at+s.Length() <= to && s.Is(e.samples[at:at+s.Length()]) {
+			return at, true
+		}
+	}
+	return 0, false
+}
+
 // AwaitMore waits until so much has been heard from a place on, and returns it.
 func (e *Ear) AwaitMore(ctx context.Context, from, samples int) ([]int16, error) {
 	err := e.await(ctx, "any sound", func() bool { return len(e.samples) >= from+samples })
 	return e.Heard(from, from+samples), err
 }
 
-// Find returns where in some samples a sound begins first, at the beginning of a packet.
+// Find returns where in a recording a sound begins first, looked for every 20 ms: good for tones.
 func Find(samples []int16, s Sound) (start int, found bool) {
 	for ; start+s.Length() <= len(samples); start += Frame {
 		if s.Is(samples[start : start+s.Length()]) {

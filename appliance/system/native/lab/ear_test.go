@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,15 +44,15 @@ func TestPromptIsRecognised(t *testing.T) {
 		t.Error("a prompt without sound was taken")
 	}
 	e := newEar()
-	e.hear(overPhone(words(3, 500)))
-	e.hear(overPhone(words(2, 300)))
-	e.hear(silence)
-	e.hear(overPhone(words(1, 2000)))
+	whole := slices.Concat(overPhone(words(3, 500)), overPhone(words(2, 300)), silence, overPhone(words(1, 2000)))
+	for part := range slices.Chunk(whole, Frame) {
+		e.hear(part)
+	}
 	for _, c := range []struct {
 		from, which, start int
 		sounds             []Sound
 	}{
-		{0, 0, 800*tone.PerMS + len(silence), []Sound{p}},
+		{0, 0, 800*tone.PerMS + len(silence) + clipped, []Sound{p}},
 		{0, 1, 500 * tone.PerMS, []Sound{p, other}},
 		{500*tone.PerMS - 30, 0, 500 * tone.PerMS, []Sound{other}},
 	} {

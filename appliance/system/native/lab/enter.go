@@ -43,7 +43,8 @@ func Enter(ctx context.Context, image *Image) (status int, done bool, err error)
 	return 0, true, nil
 }
 
-// network is the network name space of a box. What is opened in it stays in it.
+// network is the network name space of a box. What is opened in it stays in it. The zero value is
+// that of this process.
 type network struct{ ns netns.NsHandle }
 
 // networkOf returns the network of a process.
@@ -61,6 +62,9 @@ func (n network) close() { _ = n.ns.Close() }
 // thread goes back afterwards and is not thrown away, though that would be simpler: a box is killed
 // when the thread that started it ends, and that may be any.
 func (n network) do(f func() error) error {
+	if n.ns == 0 {
+		return f()
+	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	here, err := netns.Get()

@@ -12,6 +12,7 @@ import (
 
 	"switchroom/image/build"
 	"switchroom/image/packages"
+	"switchroom/image/prompts"
 	"switchroom/image/rootfs"
 )
 
@@ -65,7 +66,11 @@ func buildTree(ctx context.Context, store *packages.Store) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t, err := tree(rootfs.NewOverlay(asterisk, root))
+	spoken, err := prompts.Tree(ctx, store, lock)
+	if err != nil {
+		return "", err
+	}
+	t, err := tree(rootfs.NewOverlay(asterisk, spoken, root))
 	if err != nil {
 		return "", err
 	}
@@ -98,12 +103,15 @@ func tree(o *rootfs.Overlay) (*rootfs.Tree, error) {
 			return nil, err
 		}
 	}
-	voices, err := o.Glob("usr/share/asterisk/sounds/en_US_*")
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := t.Lookup("usr/share/asterisk/sounds/en"); !ok && len(voices) == 1 {
-		if err := t.Symlink("usr/share/asterisk/sounds/en", path.Base(voices[0])); err != nil {
+	// As the image has them: the owner's recordings come before the firmware's.
+	const owner = "/data/prompts/"
+	for from, to := range map[string]string{
+		prompts.English:                  prompts.EnglishVoice,
+		prompts.EnglishVoice + "/custom": owner + prompts.English,
+		prompts.Chinese + "/custom":      owner + prompts.Chinese,
+		"custom":                         owner + "any",
+	} {
+		if err := t.Symlink(path.Join(prompts.SoundsDir, from), to); err != nil {
 			return nil, err
 		}
 	}

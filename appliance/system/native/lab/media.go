@@ -52,8 +52,17 @@ type media struct {
 
 	presses chan press // to the sender
 	version uint64     // of our session description
-	sent    int        // packets
-	lost    int        // packets that did not come, by their sequence numbers
+	ticks   int        // times that the sender was awake, every 20 ms
+	timers  []timer
+	lost    int // packets that did not come, by their sequence numbers
+	came    int // packets that came
+	late    int // packets that came more than 60 ms after the one before
+}
+
+// timer is closed at a tick.
+type timer struct {
+	at   int
+	done chan struct{}
 }
 
 type press struct {
@@ -167,6 +176,23 @@ func (m *media) say(g tone.Generator) {
 	m.mouth = g
 }
 
+// pass waits for so many ticks.
+func (m *media) pass(ctx context.Context, ticks int) error {
+	t := timer{done: make(chan struct{})}
+	m.mu.Lock()
+	t.at = m.ticks + ticks
+	m.timers = append(m.timers, t)
+	m.mu.Unlock()
+	select {
+	case <-t.done:
+		return nil
+	case <-m.stop:
+		return errors.New("the call has ended")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // mute stops sending, or begins it again.
 func (m *media) mute(quiet bool) {
 	m.mu.Lock()
@@ -181,6 +207,7 @@ func (m *media) receive() {
 	var lastEvent uint32
 	var ssrc uint32
 	var sequence uint16
+	var last time.Time
 	for {
 		n, err := m.conn.Read(buf)
 		if err != nil {
@@ -190,14 +217,19 @@ func (m *media) receive() {
 		if err := p.Unmarshal(buf[:n]); err != nil {
 			continue // nothing of ours
 		}
-		if p.SSRC == ssrc {
+		now := time.Now()
+		m.mu.Lock()
+		m.came++
+		if p.SSRC == ssrc && !p.Marker {
 			if gap := p.SequenceNumber - sequence - 1; gap > 0 && gap < 1000 {
-				m.mu.Lock()
 				m.lost += int(gap)
-				m.mu.Unlock()
+			}
+			if now.Sub(last) > 60*time.Millisecond {
+				m.late++
 			}
 		}
-		ssrc, sequence = p.SSRC, p.SequenceNumber
+		m.mu.Unlock()
+		ssrc, sequence, last = p.SSRC, p.SequenceNumber, now
 		switch p.PayloadType {
 		case payloadMuLaw:
 			pcm = tone.MuLaw.DecodeAll(pcm[:0], p.Payload)
@@ -244,7 +276,14 @@ func (m *media) send() {
 		remote, codec, event, held := m.remote, m.codec, m.event, m.held || m.quiet
 		n := m.mouth.Next(pcm)
 		clear(pcm[n:])
-		m.sent++
+		m.ticks++
+		for i := 0; i < len(m.timers); i++ {
+			if m.ticks >= m.timers[i].at {
+				close(m.timers[i].done)
+				m.timers = slices.Delete(m.timers, i, i+1)
+				i--
+			}
+		}
 		m.mu.Unlock()
 		switch {
 		case !remote.IsValid():
@@ -319,7 +358,7 @@ func (m *media) dial(ctx context.Context, key byte) error {
 	case <-p.done:
 		return nil
 	case <-m.stop:
-		return errors.New("pressing a key: the call has ended")
+		return nil // the key may have ended the call
 	case <-ctx.Done():
 		return fmt.Errorf("pressing a key: %w", ctx.Err())
 	}

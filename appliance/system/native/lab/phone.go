@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,7 +25,7 @@ type PhoneOptions struct {
 	Name   string     // shown to whom it calls; may be empty
 	Auth   string     // name it proves itself by; "": User
 	Secret string     // "": it is known by its address
-	Voice  float64    // hertz of the tone that it says from the moment a call is answered; 0: silence
+	Voice  float64    // hertz of the tone that it says from the moment a call is answered; 0: silence. See [Call.SetVoice]
 	Law    tone.Law
 	Log    *slog.Logger // of the SIP library; nil: nowhere
 }
@@ -46,6 +47,7 @@ type Phone struct {
 	calls    map[string]*Call // by Call-ID
 	incoming []*Call          // not yet taken by [Phone.Incoming]
 	busy     int              // SIP status that calls are refused with; 0: they ring
+	account  *sip.Uri         // the contact that was registered here; nil: none
 	changed  chan struct{}
 }
 
@@ -108,6 +110,7 @@ func (p *Phone) open() error {
 	server.OnAck(p.onAck)
 	server.OnBye(p.onBye)
 	server.OnNotify(p.onNotify)
+	server.OnRegister(p.onRegister)
 	for _, register := range []func(sipgo.RequestHandler){server.OnOptions, server.OnUpdate, server.OnInfo, server.OnMessage} {
 		register(func(req *sip.Request, tx sip.ServerTransaction) {
 			_ = tx.Respond(sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)) // it is asked again
@@ -192,13 +195,15 @@ func (p *Phone) Refuse(status int) {
 	p.busy = status
 }
 
-// Incoming waits for the next call to the telephone, which rings meanwhile, and returns it.
-func (p *Phone) Incoming(ctx context.Context) (*Call, error) {
+// Incoming waits for the next call to the telephone that fits, which rings meanwhile, and returns
+// it. A nil fit takes any.
+func (p *Phone) Incoming(ctx context.Context, fit func(*Call) bool) (*Call, error) {
 	for {
 		p.mu.Lock()
-		if len(p.incoming) > 0 {
-			c := p.incoming[0]
-			p.incoming = p.incoming[1:]
+		i := slices.IndexFunc(p.incoming, func(c *Call) bool { return fit == nil || fit(c) })
+		if i >= 0 {
+			c := p.incoming[i]
+			p.incoming = slices.Delete(p.incoming, i, i+1)
 			p.mu.Unlock()
 			return c, nil
 		}
@@ -212,11 +217,18 @@ func (p *Phone) Incoming(ctx context.Context) (*Call, error) {
 	}
 }
 
-// Ringing returns how many calls came that nobody has taken yet, those that have ended included.
-func (p *Phone) Ringing() int {
+// Pending returns how many calls that fit came and were not taken by [Phone.Incoming], those that
+// have ended included. A nil fit counts all.
+func (p *Phone) Pending(fit func(*Call) bool) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.incoming)
+	n := 0
+	for _, c := range p.incoming {
+		if fit == nil || fit(c) {
+			n++
+		}
+	}
+	return n
 }
 
 func (p *Phone) find(req *sip.Request) *Call {
@@ -273,9 +285,16 @@ func (p *Phone) onInvite(req *sip.Request, tx sip.ServerTransaction) {
 		m.close()
 		return
 	}
-	c := &Call{phone: p, media: m, server: s, changed: make(chan struct{}), number: req.Recipient.User}
+	c := &Call{phone: p, media: m, server: s, voice: p.o.Voice, changed: make(chan struct{}), number: req.Recipient.User}
 	if from := req.From(); from != nil {
 		c.from, c.fromName = from.Address.User, strings.Trim(from.DisplayName, `"`)
+	}
+	// What the network vouches for comes before what the caller says (RFC 3325).
+	if pai := req.GetHeader("P-Asserted-Identity"); pai != nil {
+		var to sip.Uri
+		if name, err := sip.ParseAddressValue(pai.Value(), &to, &sip.HeaderParams{}); err == nil {
+			c.from, c.fromName = to.User, name
+		}
 	}
 	c.headers = map[string]string{}
 	for _, h := range req.Headers() {
@@ -318,6 +337,42 @@ func (p *Phone) onBye(req *sip.Request, tx sip.ServerTransaction) {
 		reason += ": " + h.Value()
 	}
 	c.end(reason, 0)
+}
+
+// onRegister takes Asterisk's registration, as a provider does: any user's, with any password.
+func (p *Phone) onRegister(req *sip.Request, tx sip.ServerTransaction) {
+	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
+	contact := req.Contact()
+	if contact == nil {
+		answer(req, tx, sip.StatusBadRequest, "No Contact")
+		return
+	}
+	res.AppendHeader(sip.HeaderClone(contact))
+	res.AppendHeader(sip.NewHeader("Expires", "600"))
+	if tx.Respond(res) == nil {
+		p.mu.Lock()
+		p.account = contact.Address.Clone()
+		close(p.changed)
+		p.changed = make(chan struct{})
+		p.mu.Unlock()
+	}
+}
+
+// AwaitAccount waits until Asterisk has registered at this telephone, as at a provider.
+func (p *Phone) AwaitAccount(ctx context.Context) error {
+	for {
+		p.mu.Lock()
+		account, changed := p.account, p.changed
+		p.mu.Unlock()
+		if account != nil {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for a registration at %s: %w", p.o.User, ctx.Err())
+		}
+	}
 }
 
 func (p *Phone) onNotify(req *sip.Request, tx sip.ServerTransaction) {

@@ -18,29 +18,37 @@ import (
 
 // Prompt is the sound of a prompt's file.
 type Prompt struct {
-	name    string
-	samples []int16 // all of it
-	start   int     // of the part that is looked for
-	part    []float64
-	energy  float64
+	name   string
+	part   []float64 // that is looked for
+	energy float64
 }
 
 // recognised is how much of a prompt is looked for: 0.8 s.
 const recognised = 800 * tone.PerMS
 
+// clipped is how much of the beginning of a prompt may be missing: 60 ms.
+const clipped = 3 * Frame
+
 // NewPrompt makes a prompt of its samples. What begins with a long silence is recognised by what
-// comes after it. A prompt without any sound is an error.
+// comes after that. A prompt without any sound is an error.
 func NewPrompt(name string, samples []int16) (*Prompt, error) {
-	p := &Prompt{name: name, samples: samples}
-	for ; ; p.start += Frame {
-		if p.start+Frame > len(samples) {
+	p := &Prompt{name: name}
+	start := 0
+	for ; ; start += Frame {
+		if start+Frame > len(samples) {
 			return nil, fmt.Errorf("prompt %s: there is no sound in it", name)
 		}
-		if tone.Level(samples[p.start:p.start+Frame]) > -40 {
+		if tone.Level(samples[start:start+Frame]) > -40 {
 			break
 		}
 	}
-	for _, s := range samples[p.start:min(len(samples), p.start+recognised)] {
+	// What is played before the answer may lack its beginning: the other side is told of it, and the
+	// first packets go nowhere. Of a longer prompt that is no loss.
+	if len(samples)-start > 5*clipped {
+		start += clipped
+	}
+	// Asterisk leaves out the last 22 samples of a wav file: as many as its header would have.
+	for _, s := range samples[start:max(start+Frame/2, min(len(samples)-Frame, start+recognised))] {
 		p.part = append(p.part, float64(s))
 		p.energy += float64(s) * float64(s)
 	}
@@ -52,12 +60,6 @@ func (p *Prompt) String() string { return "prompt " + p.name }
 
 // Length is 0.8 s, or less for a shorter prompt.
 func (p *Prompt) Length() int { return len(p.part) }
-
-// All is how many samples the whole prompt has.
-func (p *Prompt) All() int { return len(p.samples) }
-
-// Rest is how many samples there are from the recognised part's beginning to the prompt's end.
-func (p *Prompt) Rest() int { return len(p.samples) - p.start }
 
 // Is says whether the samples are the prompt's: their correlation, at whatever level they are, is
 // above 0.85. Different words stay below 0.5.
@@ -75,10 +77,11 @@ func (p *Prompt) Is(samples []int16) bool {
 type Library struct {
 	mu      sync.Mutex
 	prompts map[string]*Prompt
+	ready   map[*Box]bool // boxes that can decode
 }
 
 // NewLibrary returns a library that has looked at nothing yet.
-func NewLibrary() *Library { return &Library{prompts: map[string]*Prompt{}} }
+func NewLibrary() *Library { return &Library{prompts: map[string]*Prompt{}, ready: map[*Box]bool{}} }
 
 // Prompt returns the prompt that Asterisk plays for a name such as "digits/8" to a channel of the
 // language, "" for the default: the file below sounds/<language>, or below sounds. An absolute name
@@ -103,6 +106,12 @@ func (l *Library) Prompt(ctx context.Context, b *Box, language, name string) (*P
 		}
 		if err != nil {
 			return nil, fmt.Errorf("prompt %s: %w", name, err)
+		}
+		if !l.ready[b] {
+			if _, err := b.manager.Do(ctx, "ModuleLoad", "Module", "res_convert.so", "LoadType", "load"); err != nil {
+				return nil, fmt.Errorf("prompt %s: %w", name, err)
+			}
+			l.ready[b] = true
 		}
 		samples, err := b.decode(ctx, file)
 		if err != nil {
@@ -140,8 +149,6 @@ func (b *Box) soundFile(guest string) (string, error) {
 // decode has Asterisk convert a sound file, and returns its samples.
 func (b *Box) decode(ctx context.Context, guest string) ([]int16, error) {
 	const made = "/var/spool/asterisk/tmp/decoded.wav"
-	// An error says that it is loaded already, or else the next one fails.
-	_, _ = b.manager.Do(ctx, "ModuleLoad", "Module", "res_convert.so", "LoadType", "load")
 	said, err := b.manager.Command(ctx, "file convert "+guest+" "+made)
 	if err != nil {
 		return nil, err
