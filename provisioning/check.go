@@ -184,8 +184,8 @@ func (c *checker) destination(path string, d Destination) {
 			c.faults.add(path, NoTarget, string(kind))
 		}
 	case ToExternal:
-		if !forms["phone"].ok(target) {
-			c.faults.add(path, BadPhone, target)
+		if !forms["dial"].ok(target) {
+			c.faults.add(path, BadDial, target)
 		} else if !c.site.hasRoute(target) {
 			c.faults.add(path, NoRoute, target)
 		}

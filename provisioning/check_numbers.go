@@ -137,39 +137,15 @@ func dropPlace(pattern string) string {
 	return pattern[1:]
 }
 
-// LinePatterns are the patterns of what is dialled on a line, before prepend:
-// those of what a telephone dials without the digits that are taken away. A
-// number that the box dials itself, for a callback or an external
-// destination, is held against these.
-func (r *OutboundRoute) LinePatterns() []string {
-	out := make([]string, len(r.Patterns))
-	for i, p := range r.Patterns {
-		for range r.Strip {
-			p = dropPlace(p)
-		}
-		out[i] = p
-	}
-	return out
-}
-
-// LineDigits is what is dialled on a line to reach a number as anyone would
-// write it.
-func (s *Site) LineDigits(number string) string {
-	if clean := numbers.Clean(number); !strings.HasPrefix(clean, "+") {
-		return clean
-	}
-	return s.Normalise(number)
-}
-
-// hasRoute reports whether a number can be called by the box itself. Of a
-// document that leaves the ways out to the box it isn't known.
-func (s *Site) hasRoute(number string) bool {
+// hasRoute reports whether a telephone can dial this. Where the document leaves
+// the ways out to the box, it is the prefix that the box would choose.
+func (s *Site) hasRoute(dialled string) bool {
 	if s.Outbound == nil {
-		return true
+		prefix := s.freePrefix()
+		return prefix != "" && numbers.Match(prefix+".", dialled) || slices.Contains(s.plan().Emergency, dialled)
 	}
-	digits := s.LineDigits(number)
 	return slices.ContainsFunc(s.Outbound, func(r OutboundRoute) bool {
-		return slices.ContainsFunc(r.LinePatterns(), func(p string) bool { return numbers.Match(p, digits) })
+		return slices.ContainsFunc(r.Patterns, func(p string) bool { return forms["pattern"].ok(p) && numbers.Match(p, dialled) })
 	})
 }
 

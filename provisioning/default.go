@@ -285,7 +285,8 @@ func (s *Site) completePeople() {
 // if it can be had.
 func (s *Site) freePrefix() string {
 	taken := s.numbers()
-	for _, digit := range []string{"9", "0", "8", "7", "6", "5", "4", "3", "2", "1"} {
+	// 1 and 6 are what the box's own numbers begin with.
+	for _, digit := range []string{"9", "0", "8", "7", "5", "4", "3", "2"} {
 		free := true
 		for n := range taken {
 			free = free && n[:1] != digit

@@ -20,7 +20,7 @@ const (
 	ToVoicemail    Kind = "voicemail"    // the number of an extension with a mailbox, or of a mailbox
 	ToConference   Kind = "conference"   // the number of a conference room
 	ToSchedule     Kind = "schedule"     // the name of a schedule, which leads on by the time
-	ToExternal     Kind = "external"     // a number outside, as a telephone of class unrestricted would dial it
+	ToExternal     Kind = "external"     // a number outside, as a telephone of class unrestricted would dial it: 901087654321
 	ToCallback     Kind = "callback"     // the number of a queue that calls the caller back
 	ToHangup       Kind = "hangup"       // nothing: the call ends
 	ToBusy         Kind = "busy"         // nothing: the busy tone, then the call ends

@@ -46,6 +46,7 @@ var forms = map[string]form{
 	"code":      shape(`[*#][0-9*#]{1,5}|[*#]{2}`, BadCode),
 	"digits":    shape(`[0-9*#+]{0,20}`, BadDigits),
 	"phone":     shape(`\+?[0-9][0-9 ()/.-]{1,28}`, BadPhone),
+	"dial":      shape(`\+?[0-9*#]{2,30}`, BadDial),
 	"caller":    shape(`anonymous|\+?[0-9][0-9 ()/.-]{1,28}`, BadPhone),
 	"pattern":   shape(`\+?(?:[0-9*#XZN]|\[[0-9-]+\]){0,30}[.!]?`, BadPattern).and(isPattern),
 	"callerpattern": shape(`anonymous|\+?(?:[0-9XZN]|\[[0-9-]+\]){0,30}[.!]?`, BadPattern).and(func(s string) bool {
@@ -56,7 +57,6 @@ var forms = map[string]form{
 	"password": shape(`[!-~]{8,64}`, BadPassword).and(func(s string) bool { return !strings.ContainsAny(s, `;"\`) }),
 	"user":     shape(`[A-Za-z0-9+._~!$&'()*=@-]{1,64}`, BadUser),
 	"host":     shape(`(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?`, BadHost).and(isHost),
-	"email":    shape(`[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?`, BadEmail),
 	"file":     shape(`[A-Za-z0-9_][A-Za-z0-9._-]{0,99}`, BadFile),
 	"sound":    shape(`[A-Za-z0-9_][A-Za-z0-9_-]*(?:/[A-Za-z0-9_][A-Za-z0-9_-]*)*`, BadSound),
 	"time":     shape(`(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00`, BadTime),

@@ -42,13 +42,13 @@ const (
 	BadCode        Code = "bad-code"
 	BadDigits      Code = "bad-digits"
 	BadPhone       Code = "bad-phone"
+	BadDial        Code = "bad-dial"
 	BadPattern     Code = "bad-pattern"
 	BadAreaCode    Code = "bad-area-code"
 	BadPIN         Code = "bad-pin"
 	BadPassword    Code = "bad-password"
 	BadUser        Code = "bad-user"
 	BadHost        Code = "bad-host"
-	BadEmail       Code = "bad-email"
 	BadFile        Code = "bad-file"
 	BadSound       Code = "bad-sound"
 	BadTime        Code = "bad-time"
@@ -130,13 +130,13 @@ var messages = map[Code]struct{ en, zh string }{
 	BadCode:        {"%q is no feature code: * or # and up to 5 more keys, such as *45", "%q 不是功能码：应以 * 或 # 开头，后面最多 5 个按键，例如 *45"},
 	BadDigits:      {"%q has something else than digits, *, # and +", "%q 含有数字、*、#、+ 以外的字符"},
 	BadPhone:       {"%q is no telephone number: digits, with + in front and spaces or hyphens between them if you like", "%q 不是电话号码：请填写数字，可带 + 号、空格和连字符"},
+	BadDial:        {"%q can't be dialled: write digits only, as a telephone here would dial them, with the prefix for outside", "%q 无法拨号：只写数字，按本机话机的拨法，包括外线前缀"},
 	BadPattern:     {"%q is no pattern: digits, X (0-9), Z (1-9), N (2-9), [1-5], and . (one or more) or ! (any number) at the end", "%q 不是号码模式：可用数字、X（0-9）、Z（1-9）、N（2-9）、[1-5]，末尾可用 .（一位以上）或 !（任意位）"},
 	BadAreaCode:    {"%q is no area code: up to 6 digits, such as 010", "%q 不是区号：最多 6 位数字，例如 010"},
 	BadPIN:         {"%s is no PIN of 4 to 8 digits", "%s 不是 4 到 8 位数字的密码"},
 	BadPassword:    {"%s is no password of 8 to 64 letters, digits and marks, without spaces, ; \" and \\", "%s 不是有效的密码：8 到 64 个字母、数字或符号，不含空格、; \" 和 \\"},
 	BadUser:        {"%q is no user name of a SIP account", "%q 不是 SIP 账号的用户名"},
 	BadHost:        {"%q is no host: a name or an address, with :port if it is not the usual one", "%q 不是主机：请填写域名或地址，端口不同寻常时加 :端口"},
-	BadEmail:       {"%q is no mail address", "%q 不是电子邮件地址"},
 	BadFile:        {"%q is not the name of a file: letters, digits, . _ and -", "%q 不是文件名：只能用字母、数字、. _ 和 -"},
 	BadSound:       {"%q is not the name of a sound of the firmware, such as sound:vm-goodbye", "%q 不是固件自带语音的名称，例如 sound:vm-goodbye"},
 	BadTime:        {"%q is no time of day: HH:MM, up to 24:00", "%q 不是时刻：格式为 HH:MM，最大 24:00"},
@@ -176,7 +176,7 @@ var messages = map[Code]struct{ en, zh string }{
 	NoSound:         {"a prompt without text or files: give one of them", "语音既没有 text 也没有 files：请填写其中之一"},
 	NoticeUnused:    {"the notice is never played while announce is false: take one of them away", "announce 为 false 时不会播放此提示：请删除其中之一"},
 	NobodyCan:       {"no agent has the skill %q: give it to one, or take it away here", "没有座席具有技能 %q：请为座席添加，或在此删除"},
-	NoRoute:         {"no outbound route has a pattern for %s: add one, or change the number", "没有呼出路由匹配 %s：请添加，或修改号码"},
+	NoRoute:         {"no outbound route has a pattern for %s: write it as a telephone here would dial it, with the prefix for outside, or add a route", "没有呼出路由匹配 %s：请按本机话机的拨法填写（包括外线前缀），或添加路由"},
 	NoWayOut:        {"nobody can be called back: outbound has no route for other than emergency calls", "无法回拨：outbound 中除紧急号码外没有其他路由"},
 	Loop:            {"callers would go round and round without anything happening: %s; lead one of these elsewhere", "来电会无休止地循环，期间什么也不会发生：%s；请改变其中一个的去向"},
 	NoExit:          {"callers never get out of %s: every way from there leads back to it; lead one of them elsewhere", "来电永远无法离开 %s：所有去向最终都会回到这里；请改变其中一个的去向"},

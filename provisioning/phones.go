@@ -60,8 +60,6 @@ type SIPPhone struct {
 type Mailbox struct {
 	// To listen by telephone. Absent: from the extension itself without, from others not at all.
 	PIN Secret `json:"pin" is:"pin"`
-	// Where a notice of a new message is sent.
-	Email string `json:"email" is:"email"`
 }
 
 // Class is what telephones may call. Emergency numbers always get through.

@@ -6,8 +6,6 @@ type Voicemail struct {
 	MaxSeconds int `json:"maxSeconds" default:"180" range:"10..3600"`
 	// Messages in one mailbox; then it is full.
 	MaxMessages int `json:"maxMessages" default:"100" range:"1..9999"`
-	// After how many days a message is deleted. 0: never.
-	RetentionDays int `json:"retentionDays" default:"90" range:"0..3650"`
 	// Mailboxes that belong to no extension.
 	Boxes []SharedMailbox `json:"boxes"`
 }
@@ -18,8 +16,6 @@ type SharedMailbox struct {
 	Name   string `json:"name" is:"name"`
 	// To listen by telephone. Absent: that can't be done.
 	PIN Secret `json:"pin" is:"pin"`
-	// Where a notice of a new message is sent.
-	Email string `json:"email" is:"email"`
 }
 
 // Parking is where calls wait to be fetched from any telephone.

@@ -52,6 +52,7 @@ func (r renderer) dahdi() []byte {
 		for _, v := range r.variables(e) {
 			f.line("setvar = %s", v)
 		}
+		r.gains(f, e.Port)
 		f.line("channel => %d", e.Port)
 	}
 	f.line("; What is not a telephone of ours is known by these being empty.")
@@ -106,7 +107,23 @@ func (r renderer) dahdiLine(f *file, l provisioning.Line) {
 	f.set("cidstart", start, "")
 	f.yes("answeronpolarityswitch", l.Answer == "polarity", "")
 	f.yes("hanguponpolarityswitch", l.Answer == "polarity", "")
+	r.gains(f, l.Port)
 	f.line("channel => %d", l.Port)
+}
+
+// gains are how much louder a port is made. A setting holds for the channels
+// below it: once one port has any, each gets its own.
+func (r renderer) gains(f *file, port int) {
+	loud := func(p provisioning.Port) bool { return p.GainIn != 0 || p.GainOut != 0 }
+	if !slices.ContainsFunc(r.site.Ports, loud) {
+		return
+	}
+	var p provisioning.Port
+	if i := slices.IndexFunc(r.site.Ports, func(p provisioning.Port) bool { return p.Port == port }); i >= 0 {
+		p = r.site.Ports[i]
+	}
+	f.set("rxgain", strconv.FormatFloat(p.GainIn, 'f', -1, 64), "dB")
+	f.set("txgain", strconv.FormatFloat(p.GainOut, 'f', -1, 64), "dB")
 }
 
 // quoted is a name as caller id takes it, with a space after it.

@@ -210,3 +210,22 @@ func BenchmarkRender(b *testing.B) {
 		Render(site, provisioning.Ports{}, Secrets{Manager: secret})
 	}
 }
+
+// A gain holds for the channels below it, so every channel needs its own.
+func TestGainsOfPorts(t *testing.T) {
+	ports := provisioning.Ports{FXS: []int{1, 2}, FXO: []int{3}}
+	site := provisioning.Default(ports)
+	if conf := string(Render(site, ports, Secrets{})["chan_dahdi.conf"]); strings.Contains(conf, "xgain") {
+		t.Errorf("gains that nobody asked for:\n%s", conf)
+	}
+	site.Ports = []provisioning.Port{{Port: 2, Use: "auto", GainIn: -3, GainOut: 1.5}}
+	conf := string(Render(site, ports, Secrets{})["chan_dahdi.conf"])
+	var got []string
+	for _, m := range regexp.MustCompile(`(?m)^(?:(rxgain|txgain) = (\S+)|(channel) => (\d+))`).FindAllStringSubmatch(conf, -1) {
+		got = append(got, m[1]+m[3]+" "+m[2]+m[4])
+	}
+	want := []string{"rxgain 0", "txgain 0", "channel 1", "rxgain -3", "txgain 1.5", "channel 2", "rxgain 0", "txgain 0", "channel 3"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

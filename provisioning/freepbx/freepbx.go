@@ -268,11 +268,6 @@ func mailbox(row row, tell func(string, problem, string)) *provisioning.Mailbox 
 	} else if pin != "" {
 		tell(column, weakSecret, "")
 	}
-	if email, column := row.get("voicemail_email", "email"); form("email", email) {
-		box.Email = email
-	} else if email != "" {
-		tell(column, badValue, email)
-	}
 	return &box
 }
 

@@ -45,7 +45,7 @@ func TestExtensions(t *testing.T) {
 	want := []provisioning.Extension{
 		phone("1001", "前台", func(e *provisioning.Extension) {
 			e.SIP, e.RingSeconds, e.CallerID = sip("abcdef0123456789"), 20, "01087654321"
-			e.Voicemail = &provisioning.Mailbox{PIN: "1234", Email: "front@example.com"}
+			e.Voicemail = &provisioning.Mailbox{PIN: "1234"}
 		}),
 		phone("1002", "Smith, Bob", func(e *provisioning.Extension) { e.SIP = sip("") }),
 		phone("1003", "Warehouse", func(e *provisioning.Extension) { e.Port = 3 }),

@@ -29,8 +29,8 @@ func generate(t *testing.T) []byte {
 		"description": "Where a call goes: queue:600, ivr:main, extension:1001, hangup …",
 		"type":        "string",
 		"pattern": "^(?:(?:queue|extension|agent|voicemail|conference|callback):[0-9]{2,8}" +
-			"|(?:ivr|group|announcement|schedule):[a-z0-9][a-z0-9-]{0,30}|external:[+0-9][0-9 ()/.-]{1,29}|hangup|busy)$",
-		"examples": []string{"queue:600", "ivr:main", "external:01012345678", "hangup"},
+			"|(?:ivr|group|announcement|schedule):[a-z0-9][a-z0-9-]{0,30}|external:\\+?[0-9*#]{2,30}|hangup|busy)$",
+		"examples": []string{"queue:600", "ivr:main", "external:901012345678", "hangup"},
 	}
 	var out strings.Builder
 	enc := json.NewEncoder(&out)

@@ -33,7 +33,7 @@ func Mutate(t *rapid.T, doc []byte) []byte {
 
 // replacements are values that mean something at one place or another.
 var replacements = []any{nil, true, false, "", "x", "600", "811", "1001", "1009", "110", "line-13", "hotline", "office", "welcome", "anonymous", "9.", "X!", "*45", "#1", "24:00",
-	"2026-02-30", "queue:600", "ivr:hotline", "extension:1009", "group:reception", "schedule:hours", "announcement:closed", "hangup", "external:13800138000",
+	"2026-02-30", "queue:600", "ivr:hotline", "extension:1009", "group:reception", "schedule:hours", "announcement:closed", "hangup", "external:913800138000",
 	json.Number("0"), json.Number("1"), json.Number("12"), json.Number("-1"), json.Number("2.5"), json.Number("1e300"), []any{}, map[string]any{}}
 
 // mutate changes one value within v; root is where others are taken from.
