@@ -58,26 +58,17 @@ var words = map[problem][2]string{
 	weakSecret:         {"the password is left out, %s: the box makes one", "密码未导入，%s：设备会自动生成"},
 }
 
-// Text is the problem in words, without its place, in one of
-// [provisioning.Languages].
+// Text is place and problem in words, in one of [provisioning.Languages].
 func (p Problem) Text(language string) string {
 	format, value := words[p.code][0], p.value
+	where := "row %d, %s: "
 	if language == "zh-CN" {
-		format = words[p.code][1]
+		format, where = words[p.code][1], "第 %d 行，%s："
 	}
 	if p.code == weakSecret {
 		value = map[bool]string{true: "太短或含有不允许的字符", false: "it is too short or has marks that can't be used"}[language == "zh-CN"]
 	}
-	return fmt.Sprintf(format, value)
-}
-
-// String is place and problem, in one line.
-func (p Problem) String(language string) string {
-	where := "row %d, %s: "
-	if language == "zh-CN" {
-		where = "第 %d 行，%s："
-	}
-	return fmt.Sprintf(where, p.Row, p.Column) + p.Text(language)
+	return fmt.Sprintf(where, p.Row, p.Column) + fmt.Sprintf(format, value)
 }
 
 // row is a row by the names of its columns, in lower case.

@@ -138,7 +138,7 @@ func TestNoList(t *testing.T) {
 func texts(problems []Problem, language string) []string {
 	out := make([]string, len(problems))
 	for i, p := range problems {
-		out[i] = p.String(language)
+		out[i] = p.Text(language)
 	}
 	return out
 }
