@@ -207,8 +207,12 @@ exten = _X!,1,Set(LOCAL(INTERFACE)=Local/${ARG1}*${ARG2}@agents)
  same = n,Return()
  same = n(in),Gosub(agent-queues,${ARG1}*${EXTEN},1)
  same = n,Set(LOCAL(COST)=${GOSUB_RETVAL})
+ same = n,Set(LOCAL(MEMBERS)=${QUEUE_MEMBER_LIST(${EXTEN})})
+; \\x2c is a comma. Who is a member already stays one, paused or not
+ same = n,GotoIf($[${FIELDNUM(MEMBERS,\\x2c,${INTERFACE})} > 0]?already)
  same = n,AddQueueMember(${EXTEN},${INTERFACE},${COST},,${ARG1},hint:${ARG2}@seats)
- same = n,ExecIf($["${AQMSTATUS}" = "MEMBERALREADY"]?Set(QUEUE_MEMBER(${EXTEN},penalty,${INTERFACE})=${COST}))
+ same = n,Return()
+ same = n(already),Set(QUEUE_MEMBER(${EXTEN},penalty,${INTERFACE})=${COST})
  same = n,Return()
 
 [agent-pause]
