@@ -108,6 +108,9 @@ func (b *builder) direction(first *channel, people []*channel) calls.Direction {
 	case calls.Inbound, calls.Outbound, calls.Internal:
 		return d
 	}
+	if len(people) == 0 {
+		return calls.Feature // the dialplan's own errands
+	}
 	if !fromPhone(first) {
 		return calls.Inbound
 	}
