@@ -12,8 +12,8 @@ import (
 
 // Archive gives back calls that an [Assembler] no longer holds.
 type Archive interface {
-	// CallOf returns the id and the facts of the call that a channel belongs
-	// to; "" if the channel is not known.
+	// CallOf returns the id and the facts of the call that a channel, or a
+	// bridge, belongs to; "" if it is not known.
 	CallOf(channel string) (id string, facts []Fact, err error)
 }
 
@@ -21,8 +21,7 @@ type Archive interface {
 type Assembler struct {
 	archive  Archive
 	groups   map[string]*group
-	channels map[string]*group
-	bridges  map[string]*group
+	channels map[string]*group // by channel, and by bridge
 	restarts []time.Time
 	dirty    map[*group]bool
 	gone     []Merge
@@ -34,11 +33,10 @@ type group struct {
 	facts   []Fact
 	keys    map[Key]bool
 	fresh   []Fact          // not yet taken by Changes
-	members []string        // unique ids of its channels
+	members []string        // unique ids of its channels, and of the bridges they met in
 	open    map[string]bool // those that have not hung up
 	session bool            // the seat of an always-connected agent
 	last    time.Time       // of its facts
-	merged  bool            // was put into another
 }
 
 // Merge says that a call turned out to be part of another.
@@ -47,13 +45,13 @@ type Merge struct{ From, Into string }
 // Change is what became of a call since the last time of asking.
 type Change struct {
 	Call     calls.Call
-	Fresh    []Fact // those that came since
-	Channels []string
+	Fresh    []Fact   // those that came since
+	Channels []string // and bridges: by these it is found again
 }
 
 // NewAssembler returns one that knows nothing but what the archive gives it.
 func NewAssembler(a Archive) *Assembler {
-	return &Assembler{archive: a, groups: map[string]*group{}, channels: map[string]*group{}, bridges: map[string]*group{}, dirty: map[*group]bool{}}
+	return &Assembler{archive: a, groups: map[string]*group{}, channels: map[string]*group{}, dirty: map[*group]bool{}}
 }
 
 // Restore takes up a call that had not ended when the program did.
@@ -115,11 +113,15 @@ func (a *Assembler) Add(f Fact) error {
 		g.session = true
 	}
 	if b := e.Extra.Bridge; b != "" && e.Type == cel.BridgeEnter && unites(e) {
-		switch other := a.bridges[b]; {
-		case other == nil || other.merged:
-			a.bridges[b] = g
-		case other != g:
-			g = a.merge(g, other)
+		met, err := a.of(b)
+		if err != nil {
+			return err
+		}
+		switch {
+		case met == nil:
+			a.attach(g, b)
+		case met != g:
+			g = a.merge(g, met)
 		}
 	}
 	a.put(g, f)
@@ -185,7 +187,8 @@ func ofMember(event string) bool {
 	return false
 }
 
-// of finds the call of a channel, in the archive too; nil if there is none.
+// of finds the call of a channel or a bridge, in the archive too; nil if there
+// is none.
 func (a *Assembler) of(channel string) (*group, error) {
 	if g := a.channels[channel]; g != nil {
 		return g, nil
@@ -205,15 +208,15 @@ func (a *Assembler) of(channel string) (*group, error) {
 		g = a.newGroup(id)
 	}
 	if a.channels[channel] == nil {
-		a.join(g, channel)
+		a.attach(g, channel)
 	}
 	for _, f := range facts {
 		if f.CEL != nil {
 			if a.channels[f.CEL.UniqueID] == nil {
 				a.join(g, f.CEL.UniqueID)
 			}
-			if b := f.CEL.Extra.Bridge; b != "" && f.CEL.Type == cel.BridgeEnter && unites(f.CEL) && a.bridges[b] == nil {
-				a.bridges[b] = g
+			if b := f.CEL.Extra.Bridge; b != "" && f.CEL.Type == cel.BridgeEnter && unites(f.CEL) && a.channels[b] == nil {
+				a.attach(g, b)
 			}
 			if f.CEL.App == "AgentLogin" && f.CEL.Type == cel.AppStart {
 				g.session = true
@@ -243,9 +246,14 @@ func (a *Assembler) newGroup(id string) *group {
 	return g
 }
 
+// attach notes that a channel or a bridge is of a call.
+func (a *Assembler) attach(g *group, id string) {
+	a.channels[id] = g
+	g.members = append(g.members, id)
+}
+
 func (a *Assembler) join(g *group, channel string) {
-	a.channels[channel] = g
-	g.members = append(g.members, channel)
+	a.attach(g, channel)
 	// A call is named after its first channel.
 	if compareIDs(channel, g.id) < 0 {
 		if len(g.facts) > 0 {
@@ -285,11 +293,6 @@ func (a *Assembler) merge(x, y *group) *group {
 		a.channels[c] = x
 	}
 	x.members = append(x.members, y.members...)
-	for b, g := range a.bridges {
-		if g == y {
-			a.bridges[b] = x
-		}
-	}
 	for _, f := range y.facts {
 		if k := f.Key(); !x.keys[k] {
 			x.keys[k] = true
@@ -303,7 +306,6 @@ func (a *Assembler) merge(x, y *group) *group {
 	if y.last.After(x.last) {
 		x.last = y.last
 	}
-	y.merged = true
 	delete(a.groups, y.id)
 	delete(a.dirty, y)
 	a.dirty[x] = true
@@ -343,11 +345,6 @@ func (a *Assembler) Settle(since time.Time) []string {
 		delete(a.groups, id)
 		for _, c := range g.members {
 			delete(a.channels, c)
-		}
-		for b, other := range a.bridges {
-			if other == g {
-				delete(a.bridges, b)
-			}
 		}
 	}
 	slices.SortFunc(ids, compareIDs)
