@@ -78,7 +78,7 @@ func (r renderer) outbound(f *file) {
 		for _, o := range r.site.Outbound {
 			for _, p := range o.Patterns {
 				f.exten(asPattern(p), "Gosub(from-phone,s,1)", "Set(CLASS="+c.Name+")",
-					fmt.Sprintf("Set(OUT=%s${FILTER(0-9*#+,${EXTEN:%d})})", o.Prepend, o.Strip),
+					fmt.Sprintf("Set(OUT=%s${FILTER(0-9*+,${EXTEN:%d})})", o.Prepend, o.Strip), // a # ends a number
 					"Goto(outbound,"+o.Name+",1)")
 			}
 		}
@@ -171,6 +171,9 @@ func (r renderer) emergency(f *file, o provisioning.OutboundRoute) {
 				fmt.Sprintf("Gosub(urgent,s,1(DAHDI/%d/w%s${OUT},))", p, v.Prepend),
 				fmt.Sprintf("after%d: NoOp()", p))
 		}
+	}
+	if len(room) > 0 {
+		steps = append(steps, `GotoIf($["${DIALSTATUS}" = "BUSY" | "${DIALSTATUS}" = "NOANSWER"]?outside-failed,s,1) ; it was reached`)
 	}
 	f.exten(o.Name, append(append(steps, room...), "Goto(outside-failed,s,1)")...)
 }
