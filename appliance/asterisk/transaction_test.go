@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fake is an Asterisk that has read files, and complains of those with the
 // word FAULT in them.
 type fake struct {
+	mu       sync.Mutex // held for moments only; a test that changes a field while something is applied takes it
 	dir      string
 	read     conf // what it works by
 	said     []string
@@ -40,6 +42,8 @@ type fake struct {
 func (f *fake) WaitUp(context.Context) error { return nil }
 
 func (f *fake) Do(_ context.Context, a ami.Action) (*ami.Message, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.dead {
 		return nil, ami.ErrBroken
 	}
@@ -104,6 +108,8 @@ func (f *fake) take(name, module string) {
 }
 
 func (f *fake) List(context.Context, ami.Action) ([]*ami.Message, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var out []*ami.Message
 	for _, c := range f.channels {
 		m := &ami.Message{}
@@ -247,10 +253,12 @@ func TestCallsThatWouldEnd(t *testing.T) {
 		}()
 		time.Sleep(time.Hour)
 		synctest.Wait()
+		f.mu.Lock()
 		if len(f.said) > 0 {
 			t.Errorf("while there were calls: %q", f.said)
 		}
 		f.channels = []string{"PJSIP/1-1"}
+		f.mu.Unlock()
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"strconv"
 	"syscall"
+	"time"
 
 	"switchroom/appliance/asterisk"
 	"switchroom/appliance/asterisk/ami"
@@ -86,6 +87,7 @@ func siteService(client *control.Client, log *slog.Logger) *sitedoc.Service {
 
 // asteriskLog gives what Asterisk says from now on.
 func asteriskLog(ctx context.Context, client *control.Client) (<-chan string, error) {
+	began := time.Now()
 	// To be refused is to be told now, and not when it is listened.
 	if _, err := client.Status(ctx); err != nil {
 		return nil, err
@@ -93,9 +95,14 @@ func asteriskLog(ctx context.Context, client *control.Client) (<-chan string, er
 	lines := make(chan string, 256)
 	go func() {
 		defer close(lines)
-		for r, err := range client.Logs(ctx, "asterisk", 1, true) {
+		// What is said before the supervisor has heard us is among the last
+		// lines; what was said before we came, too.
+		for r, err := range client.Logs(ctx, "asterisk", 1000, true) {
 			if err != nil {
 				return
+			}
+			if r.Time.Before(began) {
+				continue
 			}
 			select {
 			case lines <- r.Text:
