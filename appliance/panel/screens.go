@@ -68,9 +68,12 @@ func services(f *Facts) screen {
 	if f.Status == nil {
 		return s
 	}
-	up := 0
+	up, all := 0, 0
 	for _, svc := range f.Status.Services {
 		name := strings.TrimSuffix(svc.Name, ".service")
+		if svc.State != appliance.Inactive {
+			all++
+		}
 		switch svc.State {
 		case appliance.Active, appliance.Reloading:
 			up++
@@ -82,7 +85,11 @@ func services(f *Facts) screen {
 			s.lines = append(s.lines, fmt.Sprintf("%s %s", name, svc.State))
 		}
 	}
-	s.lines = append([]string{fmt.Sprintf("%d services up", up)}, s.lines...)
+	count := "All services up"
+	if up < all {
+		count = fmt.Sprintf("%d of %d services", up, all)
+	}
+	s.lines = append([]string{count}, s.lines...)
 	return s
 }
 

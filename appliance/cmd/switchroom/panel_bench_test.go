@@ -68,7 +68,7 @@ func BenchmarkPanel(b *testing.B) {
 		"panel", "-device", line.Path, "-console", screen.Path)
 	waiting, cancel := context.WithTimeout(b.Context(), time.Minute)
 	defer cancel()
-	if picture, err := p.Await(waiting, func(picture string) bool { return strings.Contains(picture, "services up") }); err != nil {
+	if picture, err := p.Await(waiting, func(picture string) bool { return strings.Contains(picture, "services") }); err != nil {
 		b.Fatalf("%v\n%s", err, picture)
 	}
 	const seconds = 15
