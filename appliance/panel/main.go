@@ -21,7 +21,8 @@ const (
 	handOver    = "/run/switchroom/boot" // left by the initramfs
 	etcDir      = "/run/switchroom/etc"
 	stateDir    = "/data/panel"
-	siteFile    = "/data/site.json"
+	// cardFile is what of the site document every service may read.
+	cardFile = "/data/config/card.json"
 )
 
 // A Supervisor is who looks after the services.
@@ -80,10 +81,10 @@ func Main(ctx context.Context, args []string, _, stderr io.Writer, s Supervisor)
 	return nil
 }
 
-// siteName is what the owner calls the site, as far as this user may know it;
+// siteName is what the owner calls the site, if that is told to every service;
 // else what the machine is called.
 func siteName() string {
-	if b, err := os.ReadFile(siteFile); err == nil {
+	if b, err := os.ReadFile(cardFile); err == nil {
 		var site struct {
 			Name string `json:"name"`
 		}
