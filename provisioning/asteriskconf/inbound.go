@@ -167,7 +167,7 @@ func (r renderer) incoming(f *file) {
 	for _, v := range r.site.VIP {
 		steps := []string{fmt.Sprintf("Set(RANK=%d)", v.Priority)}
 		if v.Name != "" {
-			steps = append(steps, "Set(CALLERID(name)="+v.Name+")")
+			steps = append(steps, "Set(CALLERID(name)="+strings.ReplaceAll(v.Name, "$", "")+")")
 		}
 		if v.To != "" {
 			direct = append(direct, v)

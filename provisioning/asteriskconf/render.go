@@ -22,7 +22,7 @@
 //	out-<class>, outbound        numbers outside
 //
 // What is done on the way, by Gosub: from-phone, incoming, seat, leg (on a
-// telephone before it rings), record, notice, spend …
+// telephone before it rings), record, way, spend …
 //
 // The state that must outlive a restart is in Asterisk's own database:
 //
@@ -43,6 +43,8 @@
 //     has then nothing but digits, * # and +.
 //   - A caller's name stays in CALLERID(name), where telephones find it. No line
 //     of the dial plan reads it.
+//   - A name that the document gives loses its $ where it stands in the dial
+//     plan; the form of all others has none.
 //   - Keys that were pressed (Read, EXTEN of a menu) are digits, * and #.
 //   - Numbers are compared as "x${NUMBER}" where 007 and 7 must differ: an
 //     expression compares what looks like numbers as numbers.
@@ -59,7 +61,10 @@
 //   - chan_dahdi has codes of its own (*67, *69, *70, *72, *78 …) and looks at
 //     the dial plan first: dead ends hide them.
 //   - A pattern such as _. also matches h, i and t, which Asterisk jumps to by
-//     itself: no pattern here begins with anything but digits, * # +.
+//     itself: no pattern here does. And x, z and n in a pattern are digits, as
+//     X, Z and N are, unless they stand in brackets.
+//   - PRIORITY is the number of the step that runs, and can't be set.
+//   - Before the answer a SIP telephone hears nothing unless Progress() is done.
 //   - The channel that is called has the language of its technology, not the
 //     caller's: CALLER_LANGUAGE carries that.
 //   - A blind transfer looks for its number in TRANSFER_CONTEXT of who gives the
