@@ -253,7 +253,7 @@ func TestHundredChangesDuringCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := two.Incoming(ctx)
+	other, err := two.Incoming(ctx, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
