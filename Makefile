@@ -6,7 +6,7 @@ GO    ?= go
 # by Go, Debian packages by image/packages. Nothing is installed on the host.
 
 .DEFAULT_GOAL := help
-.PHONY: help image run test test-fast test-native test-vm lint bench relock reproduce sources flash clean fuzz
+.PHONY: help image run test test-fast test-native test-vm test-slow lint bench relock reproduce sources flash clean fuzz
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test-native: ## Calls on the image's own Asterisk, run here in a network namespa
 test-vm: ## The image as it ships, in QEMU with the emulated card and the real driver
 	$(GO) run ./image/cmd/mkimage -allow-unlocked -check-reproducible
 	$(GO) test -tags vm -timeout 50m -p 1 -count=1 -v -run '^TestVM' ./image/disk ./appliance/system
+
+test-slow: ## What takes too long for every time: the hardware watchdog (after make test-vm)
+	$(GO) test -tags vm -timeout 30m -count=1 -v -run '^TestSlow' ./appliance/system
 
 lint: ## Formatting, vet and staticcheck, for every kind of test
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not gofmt'd:"; echo "$$out"; exit 1; }

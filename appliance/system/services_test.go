@@ -105,8 +105,10 @@ func (b *box) isConfined(u *unit.Service, pid int) {
 	}
 }
 
-// A kernel that hangs, and would for ever, is reset by the chip set's watchdog.
-func TestVMWatchdogResetsAHungKernel(t *testing.T) {
+// A kernel that hangs, and would for ever, is reset by the chip set's watchdog:
+// two minutes of the guest's time after it was last fed, so this is not among the
+// tests that are always run.
+func TestSlowVMWatchdogResetsAHungKernel(t *testing.T) {
 	b := start(t, machine{grubenv: allowRescue})
 	b.until("healthy")
 	b.logIn()
