@@ -156,6 +156,8 @@ const (
 
 // Ring is one ringing of an agent's telephone.
 type Ring struct {
+	// Agent is the telephone's number, where it is a member of the queue by
+	// itself.
 	Agent  string     `json:"agent"`
 	Seat   string     `json:"seat"`
 	Start  time.Time  `json:"start"`

@@ -44,6 +44,9 @@ func (b *builder) call() calls.Call {
 	call.Start = b.order[0].start
 	call.Caller = party(first)
 	call.Dialled = first.exten
+	if (call.Dialled == "s" || call.Dialled == "") && b.did != "" {
+		call.Dialled = b.did // a call that the box made: the way out knows its number
+	}
 	over := true
 	for _, c := range b.order {
 		over = over && c.hung
@@ -80,6 +83,15 @@ func (b *builder) call() calls.Call {
 		call.Outcome = b.outcome(call, first, people)
 	}
 	return call
+}
+
+// member is what a queue knows the telephone by: the agent who sits there, or
+// the telephone itself.
+func (c *channel) member() string {
+	if c.agent != "" {
+		return c.agent
+	}
+	return c.seat
 }
 
 func party(c *channel) calls.Party {
@@ -133,6 +145,9 @@ func (b *builder) leg(c, first *channel, visits []calls.Visit) calls.Leg {
 	if !c.alone.IsZero() {
 		l.Holds = append(slices.Clone(l.Holds), calls.Interval{From: c.alone})
 	}
+	if (l.Number == "s" || l.Number == "") && !fromPhone(c) && c != first {
+		l.Number = b.did
+	}
 	switch {
 	case c == first:
 		l.Role = calls.RoleCaller
@@ -142,7 +157,7 @@ func (b *builder) leg(c, first *channel, visits []calls.Visit) calls.Leg {
 		return l
 	}
 	for _, v := range visits {
-		if c.agent != "" && !c.start.Before(v.Entered) && (v.Left.IsZero() || !c.start.After(v.Left)) {
+		if c.member() != "" && !c.start.Before(v.Entered) && (v.Left.IsZero() || !c.start.After(v.Left)) {
 			l.Queue = v.Queue
 		}
 	}
@@ -182,7 +197,7 @@ func (b *builder) result(c, first *channel, queue string) calls.RingResult {
 	if queue != "" {
 		// The queue says it of the telephones that it stopped ringing.
 		for _, e := range b.entries {
-			if e.Event == queuelog.RingNoAnswer && e.Agent == c.agent && near(e.Time, c.end, 2*time.Second) {
+			if e.Event == queuelog.RingNoAnswer && e.Agent == c.member() && near(e.Time, c.end, 2*time.Second) {
 				return calls.RingMissed
 			}
 		}
@@ -220,10 +235,13 @@ func near(a, b time.Time, d time.Duration) bool { return a.Sub(b).Abs() <= d }
 // rings lists whom the queue rang.
 func (b *builder) rings(v *calls.Visit, legs []calls.Leg) {
 	for _, l := range legs {
-		if l.Role != calls.RoleCallee || l.Agent == "" || l.Queue != v.Queue || l.Start.Before(v.Entered) || !v.Left.IsZero() && l.Start.After(v.Left) {
+		if l.Role != calls.RoleCallee || l.Queue == "" || l.Queue != v.Queue || l.Start.Before(v.Entered) || !v.Left.IsZero() && l.Start.After(v.Left) {
 			continue
 		}
 		r := calls.Ring{Agent: l.Agent, Seat: l.Seat, Start: l.Start, End: l.End, Result: l.Result}
+		if r.Agent == "" {
+			r.Agent = l.Seat // a member of the queue by itself
+		}
 		if l.Result == calls.RingAnswered {
 			r.End = l.Answered
 		}

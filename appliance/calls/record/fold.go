@@ -92,6 +92,7 @@ type builder struct {
 	kinds     map[string]bool // applications that the call reached
 	kind      string          // the route's own word for the direction
 	login     bool
+	did       string // the number that the last route was chosen for
 }
 
 type transfer struct {
@@ -203,6 +204,9 @@ func (b *builder) user(e *cel.Event, c *channel) {
 		b.steps = append(b.steps, calls.Step{At: e.Time, Kind: "route", Name: v.Get("name")})
 		if k := v.Get("kind"); k != "" && b.kind == "" {
 			b.kind = k
+		}
+		if d := v.Get("did"); d != "" {
+			b.did = d
 		}
 	case "IVR":
 		b.steps = append(b.steps, calls.Step{At: e.Time, Kind: "ivr", Name: v.Get("menu"), Key: v.Get("key")})

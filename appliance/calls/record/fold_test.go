@@ -181,3 +181,59 @@ func BenchmarkFold(b *testing.B) {
 	b.ReportMetric(float64(b.N*len(lines))/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/call")
 }
+
+// TestHold: what a telephone's own hold key does is told to the queue log by a
+// program of ours, for no file of Asterisk's has it.
+func TestHold(t *testing.T) {
+	event := func(at, typ, id, linked, channel, extra string) Fact {
+		f, err := Parse(CEL, `"1795384330.`+at+`","`+typ+`","`+id+`","`+linked+`","`+channel+`","","","1002","phones","","","","`+strings.ReplaceAll(extra, `"`, `""`)+`","",""`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	later := func(f Fact, seconds string) Fact {
+		f, err := Parse(CEL, strings.Replace(f.Line, `"1795384330.`, `"`+seconds+`.`, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	entry := func(line string) Fact {
+		f, err := Parse(QueueLog, line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	const a, b = "x-1795384330.1", "x-1795384330.2"
+	const bridge = `{"bridge_id":"b","bridge_technology":"simple_bridge"}`
+	const hangup = `{"hangupcause":16,"hangupsource":"PJSIP/1001-1","dialstatus":""}`
+	list := []Fact{
+		event("000001", "CHAN_START", a, a, "PJSIP/1001-1", ""),
+		event("000002", "CHAN_START", b, a, "PJSIP/1002-2", ""),
+		event("500000", "ANSWER", b, a, "PJSIP/1002-2", ""),
+		event("600000", "BRIDGE_ENTER", a, a, "PJSIP/1001-1", bridge),
+		event("600000", "BRIDGE_ENTER", b, a, "PJSIP/1002-2", bridge),
+		entry("1795384340|" + b + "|NONE|NONE|HOLD|"),
+		entry("1795384350|" + b + "|NONE|NONE|UNHOLD|"),
+		later(event("600000", "BRIDGE_EXIT", a, a, "PJSIP/1001-1", bridge), "1795384360"),
+		later(event("600000", "BRIDGE_EXIT", b, a, "PJSIP/1002-2", bridge), "1795384360"),
+		later(event("700000", "HANGUP", a, a, "PJSIP/1001-1", hangup), "1795384360"),
+		later(event("700001", "HANGUP", b, a, "PJSIP/1002-2", hangup), "1795384360"),
+	}
+	got := assemble(t, list)
+	if len(got) != 1 || len(got[0].Legs) != 2 {
+		t.Fatalf("calls %+v", got)
+	}
+	caller, callee := got[0].Legs[0], got[0].Legs[1]
+	if caller.Hold().Seconds() != 10 || caller.Talk.Seconds() != 20 {
+		t.Errorf("the one on hold: held %v, talked %v; want 10 s and 20 s", caller.Hold(), caller.Talk)
+	}
+	if len(callee.Holds) != 0 {
+		t.Errorf("the one who pressed the key was held %v", callee.Holds)
+	}
+	if got[0].Direction != calls.Internal || got[0].EndedBy != calls.ByCaller {
+		t.Errorf("%s, ended by %s", got[0].Direction, got[0].EndedBy)
+	}
+}

@@ -145,7 +145,7 @@ func (b *builder) moments(v *calls.Visit, q *queueing, connect *queuelog.Entry, 
 	// channel that stands for it.
 	var agent *channel
 	for _, c := range people {
-		if c.agent == v.Agent && c != q.ch && !c.answered.Before(q.from) && (end.IsZero() || !c.answered.After(end)) && !c.answered.IsZero() &&
+		if c.member() == v.Agent && c != q.ch && !c.answered.Before(q.from) && (end.IsZero() || !c.answered.After(end)) && !c.answered.IsZero() &&
 			c.start.Before(v.Left.Add(2*time.Second)) {
 			agent = c
 			break
