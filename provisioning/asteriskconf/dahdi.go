@@ -39,8 +39,6 @@ func (r renderer) dahdi() []byte {
 
 	f.line("\n; Telephones. The card plays the exchange, so their signalling is that of the other side.")
 	f.set("signalling", "fxo_ks", "kewlstart: the battery goes away for a moment at hang-up")
-	f.set("callgroup", "1", "one group: every telephone can take the call of every other")
-	f.set("pickupgroup", "1", "")
 	for _, e := range r.site.Extensions {
 		if e.Port == 0 {
 			continue
@@ -59,8 +57,6 @@ func (r renderer) dahdi() []byte {
 	for _, v := range []string{"SEAT", "CLASS", "RECORD", "SHOWN"} {
 		f.set("setvar", v+"=", "")
 	}
-	f.set("callgroup", "", "")
-	f.set("pickupgroup", "", "")
 	f.set("mailbox", "", "")
 
 	f.line("\n; Lines from the exchange.")

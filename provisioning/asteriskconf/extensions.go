@@ -86,7 +86,13 @@ func (r renderer) phones(f *file) {
 		f.exten(p, "Goto(nowhere,s,1)")
 	}
 	f.context("nowhere", "There is no such number.")
-	f.exten("s", "Progress()", "Playtones(unobtainable)", "Wait(60)", "Hangup(1)")
+	// On an analog telephone the rest of the number is still being dialled, and
+	// a digit can silence a tone that has begun.
+	f.exten("s", "Progress()", `GotoIf($["${CHANNEL(channeltype)}" = "PJSIP"]?tone)`,
+		"quiet: WaitDigit(1.5) ; until no more digits come",
+		`GotoIf($["${WAITDIGITSTATUS}" = "DTMF"]?quiet)`,
+		"tone: Playtones(unobtainable)", "WaitDigit(60)",
+		`GotoIf($["${WAITDIGITSTATUS}" = "DTMF"]?quiet)`, "Hangup(1)")
 }
 
 // usedClasses are the classes that some telephone has.
@@ -178,6 +184,8 @@ exten = s,1,Set(__PAYER=${SEAT})
 [leg]
 ; On the channel of a telephone of ours that is called, before it rings.
 exten = s,1,Gosub(seat,s,1)
+; one group: every telephone can take the call of every other
+ same = n,Set(CHANNEL(callgroup)=1)
  same = n,Gosub(masked,s,1)
 ; the recording, if there is one, stands on the other channel
  same = n,ExecIf($["${RECORDED}" != ""]?Set(DYNAMIC_FEATURES=pause-theirs))
@@ -271,7 +279,7 @@ func (r renderer) codes(f *file) {
 		}
 		code(c.Pause, "Agents resume.", "Gosub(from-phone,s,1)", "Goto(agent-resume,s,1)")
 	}
-	code(c.Pickup, "Takes a call that rings elsewhere.", "Gosub(from-phone,s,1)", "Pickup()", "Hangup()")
+	code(c.Pickup, "Takes a call that rings elsewhere.", "Gosub(from-phone,s,1)", "Set(CHANNEL(pickupgroup)=1)", "Pickup()", "Hangup()")
 	code(c.OwnNumber, "Says the telephone's number.", "Answer()", "Playback(switchroom/extension-is)", "SayDigits(${SEAT})", "Wait(1)", "Hangup()")
 	code(c.Time, "Says the time.", "Answer()", "SayUnixTime(,"+r.site.TimeZone+",kM)", "Wait(1)", "Hangup()")
 	if r.hasMailboxes() {

@@ -47,9 +47,9 @@ func TestChannelsOfTheCard(t *testing.T) {
 	files := Render(site, provisioning.Ports{FXS: []int{1, 2, 3}, FXO: []int{4, 5, 6}}, Secrets{})
 	got := channels(string(files["chan_dahdi.conf"]))
 	for _, want := range []struct{ channel, settings string }{
-		{"1", "context=phones-internal signalling=fxo_ks SEAT=1001 CLASS=internal RECORD=always SHOWN=01055550001 mailbox=1001@default language=en_US_f_Allison immediate=no callgroup=1"},
+		{"1", "context=phones-internal signalling=fxo_ks SEAT=1001 CLASS=internal RECORD=always SHOWN=01055550001 mailbox=1001@default language=en_US_f_Allison immediate=no"},
 		{"2", "context=phones signalling=fxo_ks SEAT=1002 CLASS=standard RECORD= SHOWN= mailbox= language=zh immediate=no"},
-		{"3", "context=lines-pbx-3 signalling=fxo_ks SEAT= CLASS= immediate=yes busydetect=no callgroup= group=1"},
+		{"3", "context=lines-pbx-3 signalling=fxo_ks SEAT= CLASS= immediate=yes busydetect=no group=1"},
 		{"4", "context=lines-line-4 signalling=fxs_ks SEAT= busydetect=yes immediate=no answeronpolarityswitch=no usecallerid=yes cidsignalling=bell cidstart=ring callerid=asreceived group=2"},
 		{"5", "answeronpolarityswitch=yes hanguponpolarityswitch=yes cidsignalling=dtmf cidstart=dtmf RECORD="},
 		{"6", "answeronpolarityswitch=no usecallerid=no"},

@@ -93,8 +93,6 @@ func (r renderer) sipPhone(f *file, e provisioning.Extension) {
 	f.set("rtp_symmetric", "yes", "telephones behind a router are answered where they are heard from")
 	f.set("force_rport", "yes", "")
 	f.set("rewrite_contact", "yes", "")
-	f.set("call_group", "1", "one group: every telephone can take the call of every other")
-	f.set("pickup_group", "1", "")
 	if r.site.Masking.Enabled {
 		f.set("send_connected_line", "no", "a hidden number must not appear during the call")
 	}

@@ -84,7 +84,7 @@ func (r renderer) features() []byte {
 	f.set("atxfernoanswertimeout", "30", "seconds")
 	f.set("atxferdropcall", "no", "who gives a call away and hangs up early still gives it away")
 	f.set("atxferthreeway", c.ThreeWay, "while asking: all three together")
-	f.set("pickupexten", c.Pickup, "")
+	f.set("pickupexten", "", "the dial plan has a code for it; this one would come first, and knows no groups")
 	f.section("featuremap")
 	f.set("blindxfer", c.Transfer, "")
 	f.set("atxfer", c.AttendedTransfer, "")
