@@ -267,7 +267,7 @@ func TestGolden(t *testing.T) {
 					w := newWatcher(Sources{}, log)
 					box := &fakeBox{}
 					p := emulated.New(m)
-					module, err := cfa635.Open(ctx, wire(p))
+					module, err := cfa635.Open(ctx, wire(p), cfa635.AnswerWithin)
 					if err != nil {
 						t.Fatal(err)
 					}

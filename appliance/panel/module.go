@@ -127,9 +127,9 @@ const (
 func bauds() []int { return []int{115200, 19200} }
 
 // search looks for a module, shows what there is to show on it, and looks again
-// when it is gone, until the context ends. found is told the module, and nil
-// when there is none any more.
-func search(ctx context.Context, p Ports, w *watcher, c Controls, log *slog.Logger, found func(string)) {
+// when it is gone, until the context ends.
+func search(ctx context.Context, cfg Config, w *watcher) {
+	p, log, found := cfg.Ports, cfg.Log, cfg.Found
 	asked := map[string]time.Time{}
 	told := map[string]string{}
 	for ctx.Err() == nil {
@@ -137,7 +137,7 @@ func search(ctx context.Context, p Ports, w *watcher, c Controls, log *slog.Logg
 			if at, ok := asked[path]; ok && time.Since(at) < askEvery {
 				continue
 			}
-			m, err := connect(ctx, p, path)
+			m, err := connect(ctx, p, path, cfg.AnswerWithin)
 			var closed *openError
 			switch {
 			case errors.As(err, &closed):
@@ -155,7 +155,7 @@ func search(ctx context.Context, p Ports, w *watcher, c Controls, log *slog.Logg
 			}
 			log.Info("a panel", "model", m.Model.Name, "version", m.Version, "port", path)
 			found(fmt.Sprintf("%s on %s", m.Model.Name, path))
-			err = attend(ctx, m, w, c, log)
+			err = attend(ctx, m, w, cfg.Controls, log)
 			if ctx.Err() == nil {
 				log.Warn("the panel is gone", "port", path, "err", err, "noise", m.Dropped())
 				found("")
@@ -189,14 +189,14 @@ func (e *openError) Error() string { return fmt.Sprintf("opening %s: %v", e.path
 func (e *openError) Unwrap() error { return e.err }
 
 // connect opens a port at each speed until a module answers.
-func connect(ctx context.Context, p Ports, path string) (*cfa635.Module, error) {
+func connect(ctx context.Context, p Ports, path string, within time.Duration) (*cfa635.Module, error) {
 	var errs []error
 	for _, baud := range bauds() {
 		line, err := p.Open(path, baud)
 		if err != nil {
 			return nil, &openError{path, err}
 		}
-		m, err := cfa635.Open(ctx, line)
+		m, err := cfa635.Open(ctx, line, within)
 		if err == nil {
 			return m, nil
 		}

@@ -31,9 +31,10 @@ type Module struct {
 	Model   *Model
 	Version string // as the module says it
 
-	line io.ReadWriteCloser
-	keys chan KeyEvent
-	done chan struct{}
+	line   io.ReadWriteCloser
+	within time.Duration
+	keys   chan KeyEvent
+	done   chan struct{}
 
 	command sync.Mutex // held while a command is under way
 
@@ -44,12 +45,14 @@ type Module struct {
 	err     error
 }
 
-// Open asks what is on the line for its version. With an error, nothing that
-// this package knows answers there as it should, and the line is closed. Close
-// must be called else.
-func Open(ctx context.Context, line io.ReadWriteCloser) (*Module, error) {
+// Open asks what is on the line for its version. Each answer may take that long:
+// AnswerWithin, or more where the line itself is slow. With an error, nothing
+// that this package knows answers there as it should, and the line is closed.
+// Close must be called else.
+func Open(ctx context.Context, line io.ReadWriteCloser, within time.Duration) (*Module, error) {
 	m := &Module{
 		line:    line,
+		within:  within,
 		keys:    make(chan KeyEvent, queuedKeys),
 		done:    make(chan struct{}),
 		parser:  Parser{Accept: FromModule},
@@ -150,7 +153,7 @@ func (m *Module) Do(ctx context.Context, command byte, data ...byte) ([]byte, er
 		if _, err := m.line.Write(packet); err != nil {
 			return nil, fmt.Errorf("sending command %d: %w", command, err)
 		}
-		late := time.NewTimer(AnswerWithin)
+		late := time.NewTimer(m.within)
 		select {
 		case p := <-m.answers:
 			late.Stop()

@@ -26,7 +26,7 @@ func models(t *testing.T, test func(t *testing.T, m *cfa635.Module, p *emulated.
 				p := emulated.New(model)
 				near, far := buffered()
 				go func() { _ = p.Serve(far) }()
-				m, err := cfa635.Open(t.Context(), near)
+				m, err := cfa635.Open(t.Context(), near, cfa635.AnswerWithin)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -197,7 +197,7 @@ func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		go func() { _, _ = io.Copy(io.Discard, far) }()
-		if _, err := cfa635.Open(t.Context(), near); !errors.Is(err, cfa635.ErrNoAnswer) {
+		if _, err := cfa635.Open(t.Context(), near, cfa635.AnswerWithin); !errors.Is(err, cfa635.ErrNoAnswer) {
 			t.Errorf("Open of nothing: %v", err)
 		}
 		near, far = net.Pipe()
@@ -214,7 +214,7 @@ func TestSilence(t *testing.T) {
 				}
 			}
 		}()
-		if _, err := cfa635.Open(t.Context(), near); !errors.Is(err, cfa635.ErrNoAnswer) {
+		if _, err := cfa635.Open(t.Context(), near, cfa635.AnswerWithin); !errors.Is(err, cfa635.ErrNoAnswer) {
 			t.Errorf("Open of an echo: %v", err)
 		}
 	})
@@ -226,7 +226,7 @@ func TestUnplugged(t *testing.T) {
 		p := emulated.New(cfa635.Models()[0])
 		near, far := buffered()
 		go func() { _ = p.Serve(far) }()
-		m, err := cfa635.Open(t.Context(), near)
+		m, err := cfa635.Open(t.Context(), near, cfa635.AnswerWithin)
 		if err != nil {
 			t.Fatal(err)
 		}
