@@ -147,6 +147,7 @@ func TestPlugging(t *testing.T) {
 				p.Inject(emulated.Faults{DeafEvery: 1})
 				time.Sleep(time.Minute)
 				p.Inject(emulated.Faults{})
+				p.PowerOn() // or what it showed before would do
 				shows(t, p, "Healthy")
 				stop()
 				<-ended
