@@ -1,6 +1,6 @@
 // Package build compiles what the firmware can't take from Debian as it is: Asterisk without two
 // of Debian's patches, the DAHDI kernel modules, the speech synthesiser without a sound card, and
-// libopus without neural networks. Compilers, headers and sources are locked
+// libopus and libvorbis without what makes them large. Compilers, headers and sources are locked
 // packages; everything runs in a sandbox without a network and under fixed names, so that the same
 // inputs give the same files.
 //

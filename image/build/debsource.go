@@ -7,6 +7,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"switchroom/image/packages"
 )
@@ -50,6 +52,23 @@ func Opus(ctx context.Context, store Store, lock *packages.Lock) (string, error)
 	return j.run(ctx, store, lock, "")
 }
 
+//go:embed vorbis.sh
+var vorbisScript []byte
+
+// VorbisLibrary is what is in the tree that [Vorbis] returns.
+const VorbisLibrary = "usr/lib/x86_64-linux-gnu/libvorbis.so.0"
+
+// Vorbis returns the tree of libvorbis, which lame asks for by way of libsndfile. Debian's is compiled
+// so that it needs a library of vector functions (libmvec), 0.5 MB of a slot, which nothing else does. It is
+// compiled the first time. The tree is read-only for callers.
+func Vorbis(ctx context.Context, store Store, lock *packages.Lock) (string, error) {
+	j, err := vorbisJob(ctx, store, lock)
+	if err != nil {
+		return "", err
+	}
+	return j.run(ctx, store, lock, "")
+}
+
 func espeakJob(ctx context.Context, store Store, lock *packages.Lock) (*job, error) {
 	return debJob(ctx, store, lock, "espeak-ng", job{
 		name: "eSpeak NG", slug: "espeak", script: espeakScript, steps: 34,
@@ -59,6 +78,35 @@ func espeakJob(ctx context.Context, store Store, lock *packages.Lock) (*job, err
 
 func opusJob(ctx context.Context, store Store, lock *packages.Lock) (*job, error) {
 	return debJob(ctx, store, lock, "opus", job{name: "Opus", slug: "opus", script: opusScript, steps: 150, check: whole(OpusLibrary)})
+}
+
+func vorbisJob(ctx context.Context, store Store, lock *packages.Lock) (*job, error) {
+	j, err := debJob(ctx, store, lock, "libvorbis", job{name: "Vorbis", slug: "vorbis", script: vorbisScript, steps: 20, check: whole(VorbisLibrary)})
+	if err != nil {
+		return nil, err
+	}
+	var ogg []packages.Package
+	for set, name := range map[string]string{"root": "libogg0", "voice": "libogg-dev"} {
+		p, err := lock.Package(set, name)
+		if err != nil {
+			return nil, err
+		}
+		ogg = append(ogg, p)
+	}
+	slices.SortFunc(ogg, func(a, b packages.Package) int { return strings.Compare(a.Name, b.Name) })
+	for _, p := range ogg {
+		j.input([]byte(p.SHA256))
+	}
+	fetch := j.prepare
+	j.prepare = func(work string) error {
+		tree, err := store.Tree(ctx, ogg)
+		if err != nil {
+			return err
+		}
+		j.binds = append(j.binds, packages.Bind{Host: tree, Guest: "/ogg"})
+		return fetch(work)
+	}
+	return j, nil
 }
 
 // debJob completes a job that compiles a Debian source package and needs nothing else.

@@ -14,13 +14,14 @@ import (
 	"switchroom/image/packages"
 )
 
-// Reproduce compiles Asterisk, the DAHDI modules, the speech synthesiser and libopus, each once more than is
+// Reproduce compiles Asterisk, the DAHDI modules, the speech synthesiser and two codecs, each once more than is
 // in the cache, and fails naming what is different. It takes as long as the first time.
 func Reproduce(ctx context.Context, store Store, lock *packages.Lock) error {
 	jobs := []func() (*job, error){
 		func() (*job, error) { return modulesJob(), nil },
 		func() (*job, error) { return espeakJob(ctx, store, lock) },
 		func() (*job, error) { return opusJob(ctx, store, lock) },
+		func() (*job, error) { return vorbisJob(ctx, store, lock) },
 		func() (*job, error) { return asteriskJob(ctx, store, lock) },
 	}
 	var errs []error

@@ -17,7 +17,7 @@ import (
 const DefaultSuite = "forky"
 
 // compiled are the source packages that package build compiles.
-var compiled = []Source{{Name: "asterisk"}, {Name: "espeak-ng"}, {Name: "opus"}}
+var compiled = []Source{{Name: "asterisk"}, {Name: "espeak-ng"}, {Name: "libvorbis"}, {Name: "opus"}}
 
 // sourceDebs are binary packages of the set build that hold source, which package build compiles:
 // they are the corresponding source of what comes of it.

@@ -21,6 +21,7 @@ type Parts struct {
 	Asterisk string // what Asterisk's "make install" made
 	Espeak   string // the speech synthesiser
 	Opus     string // the codec's library, instead of the packages'
+	Vorbis   string // the same
 	Prompts  string // what it has said at build time
 	DAHDI    string // folder of the card's kernel modules, .ko
 
@@ -89,7 +90,7 @@ func Root(p Parts) (*Tree, error) {
 	if err := addBase(t); err != nil {
 		return nil, err
 	}
-	o := NewOverlay(p.Asterisk, p.Prompts, p.Espeak, p.Opus, p.Packages)
+	o := NewOverlay(p.Asterisk, p.Prompts, p.Espeak, p.Opus, p.Vorbis, p.Packages)
 	if err := addPrograms(t, o); err != nil {
 		return nil, err
 	}

@@ -64,6 +64,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "Opus: %s\n", opus)
+	vorbis, err := build.Vorbis(ctx, store, lock)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "Vorbis: %s\n", vorbis)
 	if !*reproduce {
 		return nil
 	}

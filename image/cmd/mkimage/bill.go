@@ -167,6 +167,10 @@ func (b *builder) compiledComponents(ctx context.Context) ([]rootfs.Component, e
 	if err != nil {
 		return nil, err
 	}
+	vorbis, err := b.compiledComponent(ctx, "libvorbis", "with scalar arithmetic")
+	if err != nil {
+		return nil, err
+	}
 	pkg, err := b.lock.Package("build", "dahdi-dkms")
 	if err != nil {
 		return nil, err
@@ -182,7 +186,7 @@ func (b *builder) compiledComponents(ctx context.Context) ([]rootfs.Component, e
 	if dahdi.Licence, err = copyright(rootfs.NewOverlay(tree), "dahdi-dkms"); err != nil {
 		return nil, err
 	}
-	return []rootfs.Component{asterisk, espeak, opus, dahdi}, nil
+	return []rootfs.Component{asterisk, espeak, opus, vorbis, dahdi}, nil
 }
 
 // compiledComponent returns a component that we compile from a Debian source package; how says what

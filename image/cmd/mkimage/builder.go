@@ -146,8 +146,11 @@ func (b *builder) parts(ctx context.Context) (*parts, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if err := b.steps.do("Opus", func() (err error) {
-		p.Opus, err = build.Opus(ctx, b.store, b.lock)
+	if err := b.steps.do("codecs", func() (err error) {
+		if p.Opus, err = build.Opus(ctx, b.store, b.lock); err != nil {
+			return err
+		}
+		p.Vorbis, err = build.Vorbis(ctx, b.store, b.lock)
 		return err
 	}); err != nil {
 		return nil, err
