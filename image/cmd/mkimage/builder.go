@@ -326,11 +326,12 @@ func (b *builder) compile(ctx context.Context, p *parts, work string) error {
 	}
 	p.Initrd = init // until initramfs has packed it
 	return b.steps.do("rescue commands", func() error {
-		sums, err := os.ReadFile(filepath.Join(b.module, "go.sum"))
+		// Of u-root and of all that it is compiled with: another version of that makes another program.
+		modules, err := rootfs.GoComponents(ctx, b.module, rootfs.RescueCommands()...)
 		if err != nil {
 			return err
 		}
-		key := hashOf([]byte(p.compiler), []byte(rootfs.RescueKey()), uRootSums(sums))
+		key := hashOf([]byte(p.compiler), []byte(rootfs.RescueKey()), versions(modules))
 		dir, err := b.piece(ctx, "rescue", key, func(dir string) error {
 			src, err := os.MkdirTemp("", "rescue-")
 			if err != nil {
@@ -344,15 +345,13 @@ func (b *builder) compile(ctx context.Context, p *parts, work string) error {
 	})
 }
 
-// uRootSums returns the lines of go.sum that say which u-root is built.
-func uRootSums(sums []byte) []byte {
-	var keep strings.Builder
-	for line := range strings.Lines(string(sums)) {
-		if strings.HasPrefix(line, "github.com/u-root/") {
-			keep.WriteString(line)
-		}
+// versions says which versions of modules a program is compiled from.
+func versions(modules []rootfs.Component) []byte {
+	var all strings.Builder
+	for _, m := range modules {
+		fmt.Fprintln(&all, m.Name, m.Version)
 	}
-	return []byte(keep.String())
+	return []byte(all.String())
 }
 
 func (b *builder) initramfs(ctx context.Context, p *parts) error {
