@@ -148,3 +148,30 @@ func TestPausesAndPlaces(t *testing.T) {
 	ben.hangsUp()
 	emil.isCut()
 }
+
+// TestAgentsAfterARestart: who is logged in, or pauses, still does.
+func TestAgentsAfterARestart(t *testing.T) {
+	t.Parallel()
+	r := open(t, shifts)
+	anna, ben := r.seat("1001"), r.seat("1002")
+	anna.logsIn("811", "8110")
+	ben.logsIn("812", "8120")
+	ben.calls("*462").hears("switchroom/paused").hangsUp()
+	r.allow("Already there") // who is in a queue is put there again, in case the document has changed
+	r.restart()
+	anna, ben = r.seat("1001"), r.seat("1002")
+	dora := r.outside("13800000001").calls("88880600")
+	anna.rings().answers()
+	dora.hearsAgent(anna, "811")
+	talk(dora, anna)
+	emil := r.outside("13800000002").calls("88880600").hearsMusic()
+	ben.isNotRung()
+	ben.calls("*46").hears("switchroom/resumed").hangsUp()
+	ben.rings().answers()
+	emil.hearsAgent(ben, "812")
+	talk(emil, ben)
+	dora.hangsUp()
+	anna.isCut()
+	emil.hangsUp()
+	ben.isCut()
+}

@@ -50,7 +50,11 @@ type shared struct {
 // open starts a box with a site: a document, in which what is usual in these rooms may be left out.
 func open(t testing.TB, document string) *room {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	limit := patience
+	if _, ok := t.(*testing.B); ok {
+		limit = 15 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
 	r := &room{t: t, ctx: ctx, site: site(t, document), shared: &shared{started: time.Now()}}
 	dir := t.TempDir()
@@ -72,12 +76,31 @@ func open(t testing.TB, document string) *room {
 			r.keepTrace()
 		}
 	})
+	r.plugCarrier()
+	return r
+}
+
+// plugCarrier gives the box the public network.
+func (r *room) plugCarrier() {
+	r.t.Helper()
 	for _, trunk := range r.site.Trunks {
 		if trunk.Peer != nil && trunk.Peer.Addresses[0] == carrierIP.String()+":5070" {
 			r.carrier = r.far(trunk.Name, carrierIP)
 		}
 	}
-	return r
+}
+
+// restart ends Asterisk and starts it again, with what it has kept. All telephones are unplugged.
+func (r *room) restart() {
+	r.t.Helper()
+	r.judgeLog()
+	dir := r.box.Dir()
+	r.must(r.box.Stop(r.ctx))
+	box, err := image.Start(r.ctx, lab.Options{Dir: dir, Files: render(r.site), TimeZone: r.site.TimeZone})
+	r.must(err)
+	r.box = box
+	r.note("Asterisk is back")
+	r.plugCarrier()
 }
 
 // keepTrace writes every step of the dial plan that was gone to a file, for who looks for the reason

@@ -47,7 +47,7 @@ const managerUser, managerSecret = "lab", "lab"
 
 // Options say what a box runs with.
 type Options struct {
-	Dir      string            // an empty folder of the machine's for what the box writes
+	Dir      string            // a folder of the machine's for what the box writes; empty, or that of a box that has ended
 	Files    map[string][]byte // /etc/asterisk
 	TimeZone string            // "": UTC
 }
@@ -136,6 +136,9 @@ func (b *Box) Write(files map[string][]byte) error {
 func listenNotify(name string) (*net.UnixConn, error) {
 	// A socket's path may be no longer than 107 bytes, and a test's folder can be: so it is named
 	// through the folder's descriptor.
+	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) { // of a box before this one
+		return nil, err
+	}
 	dir, err := os.Open(filepath.Dir(name))
 	if err != nil {
 		return nil, err
