@@ -106,3 +106,16 @@ func (s *State) Recorded(call string) string {
 	}
 	return ""
 }
+
+// Offered are the agents whom a queue asks to take a call.
+func (s *State) Offered(call string) []string {
+	var out []string
+	if c := s.calls[call]; c != nil {
+		for _, ch := range c.channels {
+			if ch.offeredTo != nil {
+				out = append(out, ch.offeredTo.number)
+			}
+		}
+	}
+	return out
+}
