@@ -20,6 +20,7 @@ type Plan struct {
 	Reasons  []Reason
 	Relogin  string // move or refuse
 	Parking  string // the number; empty: none
+	Masking  provisioning.Masking
 	Ask      string // keys by which a telephone asks somebody while the other hears music
 	ThreeWay string // keys that make a conference of who is asked
 }
@@ -74,7 +75,7 @@ const (
 // Of makes the plan of a site, which must be complete.
 func Of(site provisioning.Site) Plan {
 	p := Plan{Language: site.Language, Agents: map[string]Agent{}, Seats: map[string]Seat{}, Queues: map[string]Queue{},
-		Relogin: site.Relogin, Ask: site.Features.AttendedTransfer, ThreeWay: site.Features.ThreeWay}
+		Relogin: site.Relogin, Masking: site.Masking, Ask: site.Features.AttendedTransfer, ThreeWay: site.Features.ThreeWay}
 	for _, a := range site.Agents {
 		p.Agents[a.Number] = Agent{Number: a.Number, Name: a.Name, PIN: a.PIN.Reveal(), Languages: a.Languages, Rights: a.Rights,
 			Queues: map[string]int{}, Always: a.AlwaysConnected}
@@ -138,4 +139,17 @@ func (p Plan) TransferContext(agent, seat string) string {
 		c = provisioning.StandardClass
 	}
 	return "transfer-" + c
+}
+
+// shortest is the number of digits below which a number is one of the house.
+const shortest = 7
+
+// Mask hides a caller's number as the site says: as Asterisk does it for
+// telephones.
+func (p Plan) Mask(number string) string {
+	first, last := p.Masking.KeepFirst, p.Masking.KeepLast
+	if !p.Masking.Enabled || len(number) < max(shortest, first+last+1) {
+		return number
+	}
+	return number[:first] + "****" + number[len(number)-last:]
 }

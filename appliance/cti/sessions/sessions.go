@@ -9,6 +9,7 @@ package sessions
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -71,6 +72,10 @@ CREATE TABLE note (
 	text        TEXT NOT NULL,
 	at          INTEGER NOT NULL,
 	PRIMARY KEY (call, agent)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE key (
+	name  TEXT PRIMARY KEY,
+	value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 `}
 
@@ -167,6 +172,22 @@ func (s *Store) Confirm(ctx context.Context, agent string) error {
 		return fmt.Errorf("forgetting the session of %s: %w", agent, err)
 	}
 	return nil
+}
+
+// Key returns the key of a name, 32 random octets that are made when they are
+// asked for first and then stay.
+func (s *Store) Key(ctx context.Context, name string) ([]byte, error) {
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return nil, fmt.Errorf("making the key %s: %w", name, err)
+	}
+	if _, err := s.db.ExecContext(ctx, `INSERT OR IGNORE INTO key VALUES (?, ?)`, name, key); err != nil {
+		return nil, fmt.Errorf("keeping the key %s: %w", name, err)
+	}
+	if err := s.db.QueryRowContext(ctx, `SELECT value FROM key WHERE name = ?`, name).Scan(&key); err != nil {
+		return nil, fmt.Errorf("reading the key %s: %w", name, err)
+	}
+	return key, nil
 }
 
 // Audit writes down what somebody did.
