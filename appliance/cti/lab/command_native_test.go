@@ -361,7 +361,7 @@ func TestCommands(t *testing.T) {
 
 	c.do("811", "dial", command.Args{To: "913900139000"})
 	phone = c.answer("1001")
-	far, err := w.trunk.Incoming(ctx)
+	far, err := w.trunk.Incoming(ctx, nil)
 	c.must(err)
 	c.must(far.Answer(ctx))
 	c.talking("811", 1)

@@ -172,7 +172,7 @@ func (w *world) incoming(seat string) *lab.Call {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, 20*time.Second)
 	defer cancel()
-	c, err := w.phones[seat].Incoming(ctx)
+	c, err := w.phones[seat].Incoming(ctx, nil)
 	if err != nil && w.tell != nil {
 		w.tell()
 	}
@@ -349,7 +349,7 @@ func TestRecord(t *testing.T) {
 		from := r.mark()
 		r.do("Originate", "Channel", "PJSIP/1001", "Context", "phones", "Exten", "913900139000", "Priority", "1", "CallerID", "913900139000", "Timeout", "20000", "Async", "true")
 		agent := w.answer("1001")
-		far, err := w.trunk.Incoming(ctx)
+		far, err := w.trunk.Incoming(ctx, nil)
 		w.must(err)
 		w.must(far.Answer(ctx))
 		r.await(from, "DialEnd", "DialStatus", "ANSWER")
