@@ -106,7 +106,6 @@ func commands() []command {
 		{"panel", "[-device port] [-console tty]", "the front panel, and the same screens on the video console", frontPanel(client)},
 		{"rescue", "[allow]", "a shell on the serial console, if the owner allows it", rescue.Main},
 		{"site", "<command>", "the site document: validate, render, diff, apply, export, import, revisions, revert", site(client)},
-		{"cti", "[options]", "agents and their calls: state, commands, pages", cti},
 		{"records", "[list|show|report|export]", "make records of calls; look at them, count them", records},
 		{"prompts", "<command>", "recordings: list, upload, remove, replace, restore", spoken},
 		{"modprobe", "<module> [parameter=value…]", "load a driver", loadModule},
