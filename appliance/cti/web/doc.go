@@ -20,7 +20,7 @@
 //
 // and is sent:
 //
-//	{"type": "hello", "agent": …, "epoch": …}      who it is, and what it may do
+//	{"type": "hello", "self": "811", "epoch": …}   who it is, and what it may do
 //	{"type": "snapshot", "seq": 17, …}             see package feed
 //	{"type": "change", "seq": 18, …}
 //	{"type": "reply", "id": "2", "ok": true}       or with "error": {"code", "message"}

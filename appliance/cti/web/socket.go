@@ -28,7 +28,7 @@ type message struct {
 	Type string `json:"type"`
 
 	// Of hello.
-	Agent    string        `json:"agent,omitempty"`
+	Self     string        `json:"self,omitempty"` // the agent
 	Name     string        `json:"name,omitempty"`
 	Rights   []string      `json:"rights,omitempty"`
 	Seats    []string      `json:"seats,omitempty"`
@@ -97,7 +97,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	c.conn = conn
 	c.alive()
 	a := s.cfg.Floor.Plan().Agents[t.Agent]
-	hello := message{Type: "hello", Agent: t.Agent, Name: a.Name, Rights: a.Rights, Reasons: s.cfg.Floor.Plan().Reasons, Epoch: s.cfg.Feed.Epoch(), Version: s.cfg.Version}
+	hello := message{Type: "hello", Self: t.Agent, Name: a.Name, Rights: a.Rights, Reasons: s.cfg.Floor.Plan().Reasons, Epoch: s.cfg.Feed.Epoch(), Version: s.cfg.Version}
 	for _, k := range command.Table {
 		if k.Right == "" || a.May(k.Right) {
 			hello.Commands = append(hello.Commands, k.Name)

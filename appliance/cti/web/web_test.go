@@ -334,7 +334,7 @@ func TestSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := p.next("hello"); m["agent"] != "811" || m["epoch"] != "e1" || strings.Contains(fmt.Sprint(m["commands"]), "listen") {
+	if m := p.next("hello"); m["self"] != "811" || m["epoch"] != "e1" || strings.Contains(fmt.Sprint(m["commands"]), "listen") {
 		t.Error(m)
 	}
 	p.say(`{"id":"1","command":"sync"}`)
