@@ -40,7 +40,6 @@ var dataFolders = []folder{
 	{path: "/data/config", mode: 0o755, user: "provision", group: "provision"},
 	// What the owner has recorded: Asterisk plays it.
 	{path: "/data/prompts", mode: 0o755, user: "provision", group: "provision"},
-	{path: "/data/music", mode: 0o755, user: "provision", group: "provision"},
 	{path: "/data/asterisk", mode: 0o755},
 	{path: "/data/asterisk/lib", mode: 0o750, user: "asterisk", group: "asterisk"},
 	{path: "/data/asterisk/lib/keys", mode: 0o750, user: "asterisk", group: "asterisk"},

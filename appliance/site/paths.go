@@ -42,6 +42,20 @@ func (p Paths) copy() string     { return filepath.Join(p.Dir, "site.json") }
 // needs, which starts before all else and may read no secrets.
 func (p Paths) card() string { return filepath.Join(p.Dir, "card.json") }
 
+// cardOf is what that is.
+func cardOf(site provisioning.Site) []byte {
+	doc := struct {
+		Version int    `json:"version"`
+		Country string `json:"country"`
+		Name    string `json:"name"`
+	}{provisioning.Version, site.Country, site.Name}
+	data, err := json.Marshal(doc)
+	if err != nil {
+		panic(err) // numbers and strings can be written
+	}
+	return append(data, '\n')
+}
+
 // records is the document with nothing in it but what the service of the call
 // records needs, whose user may read no secrets.
 func (p Paths) records() string { return filepath.Join(p.Dir, "records.json") }

@@ -222,7 +222,7 @@ func (s *Service) settle(ctx context.Context, site provisioning.Site, document [
 		mode os.FileMode
 	}{
 		{s.Paths.copy(), document, 0o600},
-		{s.Paths.card(), fmt.Appendf(nil, "{\"version\": %d, \"country\": %q}\n", provisioning.Version, site.Country), 0o644},
+		{s.Paths.card(), cardOf(site), 0o644},
 		{s.Paths.records(), recordsOf(site), 0o644},
 	} {
 		if has, err := os.ReadFile(copy.path); err == nil && string(has) == string(copy.data) {

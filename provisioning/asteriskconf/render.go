@@ -96,14 +96,14 @@ type Secrets struct {
 const (
 	configDir = "/etc/asterisk"
 	moduleDir = "/usr/lib/x86_64-linux-gnu/asterisk/modules"
-	dataDir   = "/usr/share/asterisk" // prompts and music; read-only
-	stateDir  = "/var/lib/asterisk"   // Asterisk's own database
-	spoolDir  = "/var/spool/asterisk" // recordings, voice mail
-	logDir    = "/var/log/asterisk"   // queue log, channel events
-	runDir    = "/run/asterisk"       // control socket
-	musicDir  = "/data/music"         // the owner's music, one file each
-	manager   = "provision"           // a user of manager.conf
-	cti       = "cti"                 // the other one
+	dataDir   = "/usr/share/asterisk"   // prompts and music; read-only
+	stateDir  = "/var/lib/asterisk"     // Asterisk's own database
+	spoolDir  = "/var/spool/asterisk"   // recordings, voice mail
+	logDir    = "/var/log/asterisk"     // queue log, channel events
+	runDir    = "/run/asterisk"         // control socket
+	uploadDir = "/data/prompts/uploads" // what the owner uploaded, by the name in the document
+	manager   = "provision"             // a user of manager.conf
+	cti       = "cti"                   // the other one
 )
 
 // Folders of the prompts below dataDir/sounds, which are Asterisk's names of

@@ -229,3 +229,14 @@ func TestGainsOfPorts(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestMusicIsWhereUploadsAre: a file keeps its whole name, and the ending that
+// Asterisk adds is the stored form's.
+func TestMusicIsWhereUploadsAre(t *testing.T) {
+	site := provisioning.Default(provisioning.Ports{})
+	site.Music = []provisioning.Music{{Name: "hold", Files: []string{"waltz.mp3"}}}
+	conf := string(Render(site, provisioning.Ports{}, Secrets{})["musiconhold.conf"])
+	if !strings.Contains(conf, "\nentry = /data/prompts/uploads/waltz.mp3 ") {
+		t.Errorf("the music is elsewhere:\n%s", conf)
+	}
+}

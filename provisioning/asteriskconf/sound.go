@@ -41,20 +41,10 @@ func (r renderer) musicOnHold() []byte {
 			f.set("sort", "random", "")
 		}
 		for _, name := range m.Files {
-			f.set("entry", musicDir+"/"+stem(name), "Asterisk finds the ending")
+			f.set("entry", uploadDir+"/"+name, "kept as "+name+".wav: Asterisk adds the ending")
 		}
 	}
 	return f.Bytes()
-}
-
-// stem is a file's name without its ending.
-func stem(name string) string {
-	for i := len(name) - 1; i > 0; i-- {
-		if name[i] == '.' {
-			return name[:i]
-		}
-	}
-	return name
 }
 
 func (r renderer) rtp() []byte {
