@@ -435,4 +435,6 @@ func (r *room) event(what string, fit func(lab.Event) bool) lab.Event {
 // harmless are complaints that are no fault of the configuration.
 var harmless = []string{
 	"Unable to join queue", // it is empty or full, which is an ending like others
+	// The caller hung up in the moment in which a telephone told who it is.
+	"update_connected_line_information: Session already DISCONNECTED",
 }
