@@ -250,7 +250,8 @@ func (r *room) record(dir string) {
 	}
 	for _, m := range r.site.Music {
 		for _, f := range m.Files {
-			write(filepath.Join("music", f), tone.Take(tone.Sines(-16, 8000, float64(music)), 8*tone.Rate))
+			// An upload keeps its whole name, and gets the ending of what it is stored as.
+			write(filepath.Join("prompts", "uploads", f+".wav"), tone.Take(tone.Sines(-16, 8000, float64(music)), 8*tone.Rate))
 		}
 	}
 }
@@ -434,7 +435,8 @@ func (r *room) event(what string, fit func(lab.Event) bool) lab.Event {
 
 // harmless are complaints that are no fault of the configuration.
 var harmless = []string{
-	"Unable to join queue", // it is empty or full, which is an ending like others
+	"Unable to join queue",     // it is empty or full, which is an ending like others
+	"may include an extension", // the name of an upload does
 	// The caller hung up in the moment in which a telephone told who it is.
 	"update_connected_line_information: Session already DISCONNECTED",
 }
