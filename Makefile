@@ -38,8 +38,9 @@ lint: ## Formatting, vet and staticcheck, for every kind of test
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not gofmt'd:"; echo "$$out"; exit 1; }
 	for tag in none native vm; do $(GO) vet -tags $$tag ./... || exit; $(GO) tool staticcheck -tags $$tag ./... || exit; done
 
-bench: ## Measure: code, boot times, memory, the emulator; prints the README's table
-	$(GO) test -run '^$$' -bench . -benchmem ./dahdi/... ./appliance/...  ./provisioning/...
+bench: ## Measure: code, calls, boot times, memory, the emulator; prints the README's table
+	$(GO) test -run '^$$' -bench . -benchmem ./dahdi/... ./appliance/... ./provisioning/...
+	$(GO) test -tags native -timeout 30m -run '^$$' -bench . -benchtime 1x ./appliance/system/native
 	$(GO) test -tags vm -timeout 60m -run '^$$' -bench 'VM' -benchtime 1x ./appliance/system
 
 relock: ## Show how the package lock would change; WRITE=1 changes it

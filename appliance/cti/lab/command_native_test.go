@@ -372,6 +372,7 @@ func TestCommands(t *testing.T) {
 	hangup(other)
 	c.over(far)
 	c.do("811", "logout", command.Args{})
-	c.state("811", live.Offline)
+	// Offline by our own word at once; out of the queues when Asterisk has said so.
+	c.is("811", func(x live.Situation) bool { return x.Agent.State == live.Offline && len(x.Agent.Queues) == 0 })
 	c.quiet()
 }
